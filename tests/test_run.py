@@ -12,8 +12,13 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.run import Run, begin
 
 
+def data_folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir(exist_ok=True)
+    return tmp_path / "data"
+
+
 def new_run(tmp_path: Path) -> Run:
-    run = Run.begin(tmp_path / "run", Settings(), tmp_path)
+    run = Run.begin(tmp_path / "run", Settings(), tmp_path / "data")
     with run.claimed():
         pass
     return run
@@ -31,11 +36,11 @@ def test_a_run_folder_opens_again_with_its_settings_and_data(tmp_path: Path) -> 
     run = new_run(tmp_path)
     again = Run.open(run.folder)
     assert again.settings == run.settings
-    assert again.data == tmp_path.resolve()
+    assert again.data == (tmp_path / "data").resolve()
 
 
 def test_nothing_is_written_before_the_folder_is_claimed(tmp_path: Path) -> None:
-    Run.begin(tmp_path / "run", Settings(), tmp_path)
+    Run.begin(tmp_path / "run", Settings(), tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -57,7 +62,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_taken_by_other_settings_meanwhile_is_refused(tmp_path: Path) -> None:
-    slow = Run.begin(tmp_path / "run", make_settings([("x", {"seed": 1})]), tmp_path)
+    slow = Run.begin(tmp_path / "run", make_settings([("x", {"seed": 1})]), tmp_path / "data")
     before = new_run(tmp_path)
     content = (before.folder / "config.yaml").read_bytes()
     with pytest.raises(UsageError, match="seed: 0 there, 1 here"), slow.claimed():
@@ -93,11 +98,11 @@ def test_every_edit_is_kept_under_a_name_of_its_own(tmp_path: Path) -> None:
 
 def test_a_runs_own_config_file_can_be_used_for_another(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    again = begin(tmp_path, str(run.folder / "config.yaml"), tmp_path / "other", {}, ["seed=3"])
+    again = begin(data_folder(tmp_path), str(run.folder / "config.yaml"), tmp_path / "other", {}, ["seed=3"])
     assert again.settings.seed == 3
 
 
 def test_paths_in_settings_do_not_depend_on_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run = begin(tmp_path, None, tmp_path / "run", {}, ["encoder.weights=w.pth"])
+    run = begin(data_folder(tmp_path), None, tmp_path / "run", {}, ["encoder.weights=w.pth"])
     assert run.settings.encoder.weights == tmp_path / "w.pth"

@@ -115,9 +115,9 @@ def test_other_settings_on_a_run_are_refused_with_the_difference(
     assert code == 2
     assert "DATA" in error_line(err)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    code, _, err = call(capfd, "run", folders, "--out", folders, *tiny_options())
+    code, _, err = call(capfd, "run", folders, "--out", folders / "visible" / "run", *tiny_options())
     assert code == 2
-    assert "not a run folder" in error_line(err)
+    assert "lies in the data folder" in error_line(err)
 
 
 def test_what_a_person_edits_is_what_is_trained_on(capfd: Captured, tmp_path: Path, folders: Path) -> None:

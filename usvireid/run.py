@@ -110,6 +110,10 @@ class Run:
                 )
         elif folder.exists() and (not folder.is_dir() or any(not is_unfinished(path) for path in folder.iterdir())):
             raise UsageError(f"{folder}: exists and is not a run folder; give another --out.")
+        elif data.is_dir() and folder.resolve().is_relative_to(data):
+            raise UsageError(
+                f"{folder}: lies in the data folder {data}, which is never written to; give another --out."
+            )
         _refuse_read_only(folder)
         return cls(folder, settings, data)
 

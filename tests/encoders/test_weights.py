@@ -54,7 +54,7 @@ def test_a_deeper_network_of_the_same_widths_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
     encoder = DualStreamEncoder("resnet18")
     text = tmp_path / "text.pth"
-    text.write_text("hello")
+    text.write_text("a file")
     empty = tmp_path / "empty.safetensors"
     empty.touch()
     other = tmp_path / "other.pth"
