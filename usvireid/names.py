@@ -28,6 +28,14 @@ QUERY: Final = "query"
 GALLERY: Final = "gallery"
 SPLITS: Final = (TRAIN, TEST, QUERY, GALLERY)
 
+# Where crops come from, which decides how they are scored: a user's own table or folders, or a benchmark read in place.
+OWN: Final = "own"
+SYSU_MM01: Final = "sysu-mm01"
+REGDB: Final = "regdb"
+LLCM: Final = "llcm"
+BENCHMARKS: Final = (SYSU_MM01, REGDB, LLCM)
+LAYOUTS: Final = (OWN, *BENCHMARKS)
+
 # Further columns of the pseudo-label table (`path` and `modality` come first there too).
 CLUSTER: Final = "cluster"
 SUB_CLUSTER: Final = "sub_cluster"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,24 +29,30 @@ class Crops:
     to `root` (POSIX form) or absolute; `modality` is "visible" or "infrared". Everything else may be missing (NA):
     `camera`, `track`, `identity` and `split` are text, `frame` is Int64, `time` is float64 in seconds.
 
+    `layout` is one of `names.LAYOUTS`: a benchmark keeps its name, so that it is scored by its own protocol.
+
     Make one with `Crops.from_table`, which fills missing columns and refuses what it cannot use.
     """
 
     root: Path
     table: pd.DataFrame
+    layout: str = names.OWN
 
     def __post_init__(self) -> None:
         if tuple(self.table.columns) != names.CROP_COLUMNS or not isinstance(self.table.index, pd.RangeIndex):
             raise ValueError(f"a table of crops has the columns {', '.join(names.CROP_COLUMNS)} and a plain index")
+        if self.layout not in names.LAYOUTS:
+            raise ValueError(f"unknown layout '{self.layout}'; one of {', '.join(names.LAYOUTS)}")
 
     @classmethod
-    def from_table(cls, root: Path, table: pd.DataFrame, source: str) -> Crops:
+    def from_table(cls, root: Path, table: pd.DataFrame, source: str, layout: str = names.OWN) -> Crops:
         """Check a raw table and complete it.
 
         Args:
             root: folder that relative paths start from.
             table: at least the columns `path` and `modality`; unknown columns are dropped.
             source: what to call the table in an error message, usually its file name.
+            layout: one of `names.LAYOUTS`.
 
         Raises:
             DataError: a required column is missing, a modality or split is unknown, a number is none, or a path
@@ -66,7 +72,7 @@ class Crops:
         _refuse_unknown(checked, names.MODALITY, names.MODALITIES, source, required=True)
         _refuse_unknown(checked, names.SPLIT, names.SPLITS, source, required=False)
         _refuse_bad_paths(checked, source)
-        return cls(root=Path(root), table=checked)
+        return cls(root=Path(root), table=checked, layout=layout)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -74,7 +80,7 @@ class Crops:
     def take(self, rows: Rows) -> Crops:
         """The given rows, in the given order, as a table of their own."""
         picked = self.table.iloc[np.flatnonzero(rows) if rows.dtype == bool else rows]
-        return Crops(root=self.root, table=picked.reset_index(drop=True))
+        return replace(self, table=picked.reset_index(drop=True))
 
     def rows_of(self, modality: str) -> np.ndarray:
         """Row numbers (int64, ascending) of one modality."""
@@ -95,7 +101,7 @@ class Crops:
     def without_identities(self) -> Crops:
         """The same crops with the identity column emptied: what an unsupervised pipeline may see."""
         empty = pd.array([pd.NA] * len(self), dtype="string")
-        return Crops(root=self.root, table=self.table.assign(**{names.IDENTITY: empty}))
+        return replace(self, table=self.table.assign(**{names.IDENTITY: empty}))
 
     def training_rows(self) -> np.ndarray:
         """Row numbers of the crops to train on: those of split "train", or all where no split is given."""
