@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from usvireid.clustering.cluster import cluster_graph, reach
 from usvireid.losses.contrast import cluster_contrast
+from usvireid.losses.icg import identity_clues
 from usvireid.losses.triplet import cross_modal_triplet
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.match import transmit
@@ -82,6 +83,11 @@ def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
                 weights.triplet,
                 cross_modal_triplet(encoded.pooled, batch.identities, weights.margin),
             )
+        if crosses and weights.icg:
+            clues = identity_clues(encoded.pooled, batch.identities, experiment.settings.icg)
+            losses["icg"] = (weights.icg, clues.loss)
+            experiment.monitor.note("icg pull", clues.pull)
+            experiment.monitor.note("icg push", clues.push)
         experiment.optimize(losses)
         for modality, values in encoded.features.items():
             own[modality].update(values, batch.identities[modality], batch.repeats[modality])

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from usvireid import names
 
+RESNETS = ("resnet18", "resnet50")
+ENCODERS = (*RESNETS, "vit-b16")
 STAGES = ("cluster", "train", "evaluate", "report")
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -28,16 +30,62 @@ class DataSettings(_Part):
     cache: Path | None = Field(None, description="folder for decoded crops; none: the user's cache folder")
 
 
+class MpfrSettings(_Part):
+    """Multi-perception feature refinement (ICRE): the clues of three shallow stages in one map."""
+
+    use: bool = Field(False, description="use it")
+    stages: Literal["1-3", "2-4"] = Field("1-3", description="which three of the four stages")
+    width: Annotated[int, Field(ge=8, le=4096)] | Literal["auto"] = Field(
+        "auto", description="channels; auto: a quarter of the deepest stage's, 512 for resnet50"
+    )
+    mask: Literal["sigmoid", "softmax"] = Field(
+        "sigmoid", description="each stage masked by itself, or the stages weighed against each other"
+    )
+    residual: bool = Field(True, description="add what was masked to what was not")
+    fuse: Literal["concat", "sum"] = Field("concat", description="how the stages become one map")
+
+
+class SdceSettings(_Part):
+    """Semantic distillation cascade enhancement (ICRE): attention brings the clues into the deepest map."""
+
+    use: bool = Field(False, description="use it; without it MPFR's map is added through a convolution")
+    query: Literal["deep", "shallow"] = Field("deep", description="the side that asks in the cross-attention")
+    heads: Annotated[int, Field(ge=1, le=64)] = Field(8, description="of the attention")
+    feedforward: Annotated[int, Field(ge=1, le=16)] = Field(4, description="widening of the non-linear refinement")
+    zero_output: bool = Field(True, description="begin as the plain encoder")
+
+
+def _known_encoder(name: str) -> str:
+    if name not in ENCODERS and not name.endswith(".py"):
+        raise ValueError(f"no encoder '{name}'; use {', '.join(ENCODERS)}, or the path of a Python file")
+    return name
+
+
 class EncoderSettings(_Part):
     """The network."""
 
-    name: Literal["resnet18", "resnet50"] = Field("resnet50", description="the backbone")
+    name: Annotated[str, AfterValidator(_known_encoder)] = Field(
+        "resnet50", description=f"{', '.join(ENCODERS)}, or the path of a Python file"
+    )
     width: Annotated[int, Field(ge=8, le=256)] = Field(
-        64, description="channels of the first stage; 64 is the usual one"
+        64, description="channels of a ResNet's first stage; 64 is the usual one"
     )
     weights: Path | None = Field(None, description="file of backbone weights to start from; none: random")
     gem_p: Annotated[float, Field(ge=1, le=20)] = Field(3.0, description="exponent of the pooling")
+    mpfr: MpfrSettings = MpfrSettings()
+    sdce: SdceSettings = SdceSettings()
     batch: Count = Field(128, description="crops at a time when features are extracted")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> EncoderSettings:
+        if self.sdce.use and not self.mpfr.use:
+            raise ValueError("sdce.use needs mpfr.use: what SDCE attends to is MPFR's map")
+        if self.mpfr.use and self.name not in RESNETS:
+            raise ValueError(f"mpfr.use and sdce.use refine the stages of a ResNet; '{self.name}' has none")
+        width = self.mpfr.width
+        if self.sdce.use and width != "auto" and width % self.sdce.heads:
+            raise ValueError(f"sdce.heads ({self.sdce.heads}) does not divide mpfr.width ({width})")
+        return self
 
 
 class NeighborSettings(_Part):
@@ -96,6 +144,23 @@ class LossSettings(_Part):
     shared: Annotated[float, Field(ge=0)] = Field(1.0, description="contrast with the memory of identities in both")
     triplet: Annotated[float, Field(ge=0)] = Field(1.0, description="cross-modal triplet")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="margin of the triplet")
+    identity: Annotated[float, Field(ge=0)] = Field(1.0, description="identity classifier (supervised)")
+    icg: Annotated[float, Field(ge=0)] = Field(0.0, description="identity clues guided loss (ICRE)")
+
+
+class IcgSettings(_Part):
+    """The form of the identity clues guided loss (ICRE)."""
+
+    form: Literal["sample-centre", "centre-triplet", "sample-triplet"] = Field(
+        "sample-centre", description="samples near the centre and centres apart, or a triplet of either"
+    )
+    target: Literal["other", "joint"] = Field(
+        "other", description="the centre that a sample is drawn to: the other modality's, or that of both"
+    )
+    normalised: bool = Field(False, description="measure on unit features, where rho2 is a real constraint")
+    rho1: Annotated[float, Field(ge=0)] = Field(0.01, description="distance to the centre that costs nothing")
+    rho2: Annotated[float, Field(ge=0)] = Field(0.7, description="distance between centres that costs nothing")
+    margin: Annotated[float, Field(ge=0)] = Field(0.3, description="of the triplet forms")
 
 
 class SamplingSettings(_Part):
@@ -118,12 +183,18 @@ class AugmentSettings(_Part):
 
 
 class OptimizerSettings(_Part):
-    """AdamW and its schedule."""
+    """The optimiser and its schedule."""
 
+    name: Literal["adamw", "sgd"] = Field("adamw", description="AdamW, or SGD with Nesterov momentum")
     learning_rate: Annotated[float, Field(gt=0)] = Field(3.5e-4, description="after the warm-up")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="decoupled")
+    backbone: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="share of the rate for what starts from a weights file"
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="decoupled in AdamW")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of SGD")
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="epochs of linear growth of the rate")
     decay_every: Count = Field(20, description="epochs between reductions of the rate")
+    decay_after: list[Count] = Field([], description="epochs after which the rate is reduced, instead of decay_every")
     decay: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of a reduction")
 
 
@@ -176,6 +247,7 @@ class Settings(_Part):
     matching: MatchingSettings = MatchingSettings()
     memory: MemorySettings = MemorySettings()
     losses: LossSettings = LossSettings()
+    icg: IcgSettings = IcgSettings()
     sampling: SamplingSettings = SamplingSettings()
     augment: AugmentSettings = AugmentSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
@@ -192,9 +264,7 @@ class Settings(_Part):
         return self
 
     @model_validator(mode="after")
-    def _something_to_learn(self) -> Settings:
-        if self.losses.own == self.losses.shared == self.losses.triplet == 0:
-            raise ValueError("losses: all weights are 0, so nothing would be learnt; give one a weight")
+    def _batches_make_sense(self) -> Settings:
         if self.sampling.identities * self.sampling.instances < 2:
             raise ValueError("sampling: identities x instances is 1; a batch needs at least 2 crops of a modality")
         return self

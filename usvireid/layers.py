@@ -103,11 +103,17 @@ def nested(name: str, value: Any) -> dict[str, Any]:
 def with_absolute_paths(settings: Settings) -> Settings:
     """The same settings with every path made absolute, so that a run goes on from whatever folder it is called in."""
     pipeline = Path(settings.pipeline)
-    weights, cache = settings.encoder.weights, settings.data.cache
+    encoder, cache = settings.encoder, settings.data.cache
+    own_encoder = encoder.name.endswith(".py")
     return settings.model_copy(
         update={
             "pipeline": str(pipeline.resolve()) if pipeline.is_file() else settings.pipeline,
-            "encoder": settings.encoder.model_copy(update={"weights": weights and weights.resolve()}),
+            "encoder": encoder.model_copy(
+                update={
+                    "name": str(Path(encoder.name).resolve()) if own_encoder else encoder.name,
+                    "weights": encoder.weights and encoder.weights.resolve(),
+                }
+            ),
             "data": settings.data.model_copy(update={"cache": cache and cache.resolve()}),
         }
     )
@@ -141,15 +147,19 @@ def differences(old: Settings, new: Settings) -> dict[str, tuple[Any, Any]]:
 
 def described_defaults() -> str:
     """Every setting with its default and what it means, as a YAML file to start from."""
+    return "\n".join(_described(Settings, "")) + "\n"
+
+
+def _described(model: type[BaseModel], indent: str) -> list[str]:
     lines = []
-    for name, field in Settings.model_fields.items():
-        part = _part_of(Settings, name)
+    for name, field in model.model_fields.items():
+        part = _part_of(model, name)
         if part is None:
-            lines.append(f"{_yaml_line(name, field)}")
-            continue
-        lines.append(f"{name}:  # {(part.__doc__ or '').strip()}")
-        lines += [f"  {_yaml_line(key, inner)}" for key, inner in part.model_fields.items()]
-    return "\n".join(lines) + "\n"
+            lines.append(f"{indent}{_yaml_line(name, field)}")
+        else:
+            lines.append(f"{indent}{name}:  # {(part.__doc__ or '').strip()}")
+            lines += _described(part, indent + "  ")
+    return lines
 
 
 def _yaml_line(name: str, field: FieldInfo) -> str:

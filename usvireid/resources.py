@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -91,8 +92,22 @@ def load_pipeline(name: str) -> ModuleType:
     Raises:
         UsageError: no such recipe, it cannot be imported, or one of the two functions is missing.
     """
-    path = locate("pipelines", name)
-    module_name = f"usvireid_pipeline_{path.stem}"
+    functions = {"cluster": "cluster(experiment, epoch)", "train": "train(experiment, labels, epoch)"}
+    return import_file(locate("pipelines", name), "recipe", functions)
+
+
+def import_file(path: Path, kind: str, functions: Mapping[str, str]) -> ModuleType:
+    """Import a Python file, of ours or of a user.
+
+    Args:
+        path: the file.
+        kind: what the file is to a person, such as "recipe".
+        functions: names of the functions it has to define, each with its arguments for the message.
+
+    Raises:
+        UsageError: it cannot be imported, or a function is missing.
+    """
+    module_name = f"usvireid_{kind}_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path}: not a Python file.")
@@ -100,12 +115,11 @@ def load_pipeline(name: str) -> ModuleType:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file ({kind}).") from None
     except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: the recipe cannot be imported ({type(error).__name__}: {error}).") from None
-    for function in ("cluster", "train"):
+        raise UsageError(f"{path}: the {kind} cannot be imported ({type(error).__name__}: {error}).") from None
+    for function in functions:
         if not callable(getattr(module, function, None)):
-            raise UsageError(
-                f"{path}: a recipe defines cluster(experiment, epoch) and train(experiment, labels, epoch); "
-                f"{function} is missing."
-            )
+            raise UsageError(f"{path}: a {kind} defines {' and '.join(functions.values())}; {function} is missing.")
     return module

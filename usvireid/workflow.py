@@ -177,6 +177,7 @@ class Workflow:
             "epoch": epoch,
             **facts,
             "losses": losses,
+            "notes": monitor.notes(),
             **_facts(monitor),
             "images_per_second": monitor.images / monitor.seconds["train"],
             "evaluation": None if evaluation is None else evaluation.to_dict(),

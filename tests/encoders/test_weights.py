@@ -5,7 +5,6 @@ import torch
 from safetensors.torch import save_file
 
 from usvireid.encoders.dual_stream import DualStreamEncoder
-from usvireid.encoders.weights import load_backbone
 from usvireid.errors import DataError
 
 
@@ -24,7 +23,7 @@ def test_weights_load_under_any_prefix_into_both_stems(tmp_path: Path, prefix: s
     path = tmp_path / f"weights{suffix}"
     save_file(prefixed, path) if suffix == ".safetensors" else torch.save({"state_dict": prefixed}, path)
     encoder = DualStreamEncoder("resnet18", seed=0)
-    load_backbone(encoder, path)
+    encoder.load_weights(path)
     for modality in ("visible", "infrared"):
         assert torch.equal(encoder.stems[modality].conv1.weight, source["conv1.weight"])
     assert torch.equal(encoder.trunk.state_dict()["layer4.1.bn2.weight"], source["layer4.1.bn2.weight"])
@@ -39,7 +38,7 @@ def test_weights_of_another_network_are_named(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"r50\.pth: tensor 'layer1.0.conv1.weight' is 64 x 64 x 1 x 1, the encoder needs"
     ):
-        load_backbone(DualStreamEncoder("resnet18"), path)
+        DualStreamEncoder("resnet18").load_weights(path)
 
 
 def test_a_deeper_network_of_the_same_widths_is_refused(tmp_path: Path) -> None:
@@ -48,7 +47,7 @@ def test_a_deeper_network_of_the_same_widths_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "deeper.pth"
     torch.save(source, path)
     with pytest.raises(DataError, match=r"layer3\.2\.conv1\.weight.*no place"):
-        load_backbone(DualStreamEncoder("resnet18"), path)
+        DualStreamEncoder("resnet18").load_weights(path)
 
 
 def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
@@ -63,9 +62,9 @@ def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
     torch.save(3, number)
     for path, reason in ((text, "readable"), (empty, "readable"), (other, "no ResNet"), (number, "no state dict")):
         with pytest.raises(DataError, match=reason):
-            load_backbone(encoder, path)
+            encoder.load_weights(path)
     with pytest.raises(DataError, match="no such weights file"):
-        load_backbone(encoder, tmp_path / "none.pth")
+        encoder.load_weights(tmp_path / "none.pth")
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
@@ -76,4 +75,4 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     torch.save({"layer1.0.conv1.weight": Evil()}, path)
     with pytest.raises(DataError, match="not a readable weights file"):
-        load_backbone(DualStreamEncoder("resnet18"), path)
+        DualStreamEncoder("resnet18").load_weights(path)

@@ -8,17 +8,17 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from usvireid.encoders.dual_stream import DualStreamEncoder
+from usvireid.encoders.resnet import Trunk
 from usvireid.errors import DataError
 from usvireid.names import MODALITIES
 
 _ANCHOR = "layer1.0.conv1.weight"
 
 
-def load_backbone(encoder: DualStreamEncoder, path: Path) -> int:
-    """Fill the stems and the trunk of an encoder with the weights of a plain ResNet.
+def load_backbone(stems: nn.ModuleDict, trunk: Trunk, path: Path) -> int:
+    """Fill the stem of each modality and the trunk they share with the weights of a plain ResNet.
 
     The file may be a PyTorch state dict (.pth, .pt; read with `weights_only`) or .safetensors, whole or under a key
     `state_dict` or `model`, with any prefix before torchvision's names; the prefix is found and removed. The stem goes
@@ -31,9 +31,9 @@ def load_backbone(encoder: DualStreamEncoder, path: Path) -> int:
         DataError: no such file, not a file of weights, no ResNet in it, or a network of another shape: the message
             names the first tensor that differs with both shapes.
     """
-    weights = _without_prefix(_read(path), path)
-    wanted = encoder.trunk.state_dict()
-    stem = encoder.stems[MODALITIES[0]].state_dict()
+    weights = _without_prefix(read_weights(path), path)
+    wanted = trunk.state_dict()
+    stem = stems[MODALITIES[0]].state_dict()
     taken = {}
     for key, tensor in {**stem, **wanted}.items():
         if key.endswith("num_batches_tracked"):
@@ -46,9 +46,9 @@ def load_backbone(encoder: DualStreamEncoder, path: Path) -> int:
                 "set encoder.name and encoder.width to the network in the file."
             )
         taken[key] = weights[key].float()
-    encoder.trunk.load_state_dict({key: taken[key] for key in wanted if key in taken}, strict=False)
+    trunk.load_state_dict({key: taken[key] for key in wanted if key in taken}, strict=False)
     for modality in MODALITIES:
-        encoder.stems[modality].load_state_dict({key: taken[key] for key in stem if key in taken}, strict=False)
+        stems[modality].load_state_dict({key: taken[key] for key in stem if key in taken}, strict=False)
     extra = [key for key in weights if key.startswith("layer") and key not in wanted]
     if extra:
         raise DataError(
@@ -57,7 +57,12 @@ def load_backbone(encoder: DualStreamEncoder, path: Path) -> int:
     return len(taken)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict in a file (.pth, .pt or .safetensors), read without executing anything.
+
+    Raises:
+        DataError: no such file, or not a file of weights.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such weights file (encoder.weights).")
     try:

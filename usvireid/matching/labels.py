@@ -77,8 +77,20 @@ class PseudoLabels:
             cluster[rows], role[rows], confidence[rows] = clusters.label, clusters.role, clusters.confidence
         return cls.of_clusters(crops, cluster, role, confidence)
 
+    @classmethod
+    def of_identities(cls, crops: Crops) -> PseudoLabels:
+        """The known identities as labels; crops without one are outliers."""
+        identity = crops.codes(names.IDENTITY)
+        role = np.where(identity < 0, names.OUTLIER, names.CORE)
+        labels = cls.of_clusters(crops, identity, role, (identity >= 0).astype(np.float32))
+        return labels.replace(**{names.IDENTITY: identity})
+
     def __len__(self) -> int:
         return len(self.table)
+
+    def count(self) -> int:
+        """One more than the largest identity."""
+        return int(self.column(names.IDENTITY).max(initial=-1)) + 1
 
     def column(self, name: str) -> np.ndarray:
         """A column as an array."""

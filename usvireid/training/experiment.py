@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from usvireid import names
 from usvireid.config import Settings
@@ -14,11 +14,12 @@ from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Crops, Images
 from usvireid.devices import Compute
 from usvireid.display import Display
-from usvireid.encoders.dual_stream import DualStreamEncoder
 from usvireid.encoders.extract import extract
 from usvireid.encoders.features import Features
 from usvireid.encoders.gradients import gradient_features
-from usvireid.encoders.weights import load_backbone
+from usvireid.encoders.interface import Encoder
+from usvireid.encoders.make import make_encoder
+from usvireid.errors import UsageError, UsvireidError
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
@@ -26,6 +27,7 @@ from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import Checkpoint, optimizer_tensors, restore_encoder, restore_optimizer
 from usvireid.training.monitor import Monitor
+from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
 from usvireid.training.sampling import plan_batches, steps_per_epoch
 from usvireid.training.schedule import learning_rate
 
@@ -35,15 +37,21 @@ class EncodedBatch:
     """An encoded batch, taken apart by modality.
 
     `features` are float32 B x D unit rows, what memories hold; `pooled` are the float32 B x D pooled maps before the
-    neck, what distances between crops are measured on.
+    neck, what distances between crops are measured on; `necked`, float32 B x D, are those after it, what a classifier
+    sees.
     """
 
     features: dict[str, Tensor]
     pooled: dict[str, Tensor]
+    necked: dict[str, Tensor]
 
     def all_features(self) -> Tensor:
         """The features of the whole batch, visible ones first."""
         return torch.cat([self.features[modality] for modality in names.MODALITIES if modality in self.features])
+
+    def all_necked(self) -> Tensor:
+        """What a classifier sees of the whole batch, visible crops first."""
+        return torch.cat([self.necked[modality] for modality in names.MODALITIES if modality in self.necked])
 
 
 class Experiment:
@@ -67,24 +75,17 @@ class Experiment:
         self.memories: dict[str, IdentityMemory] = {}
         # Nothing here draws from PyTorch's own generator; a recipe or an encoder of one's own (dropout) may.
         torch.manual_seed(derived_seed(settings.seed, "torch"))
-        encoder = DualStreamEncoder(
-            settings.encoder.name, width=settings.encoder.width, gem_p=settings.encoder.gem_p, seed=settings.seed
-        )
-        self.encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # One parameter at a time on the CPU would be slower; `foreach` is what PyTorch itself takes on a GPU.
-        self.optimizer = torch.optim.AdamW(
-            [parameter for parameter in self.encoder.parameters() if parameter.requires_grad],
-            lr=settings.optimizer.learning_rate,
-            weight_decay=settings.optimizer.weight_decay,
-            foreach=True,
-        )
+        encoder = make_encoder(settings)
+        self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(self.encoder, settings.optimizer)
+        self._classifier: nn.Linear | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None
 
     def load_weights(self) -> None:
         """Start from the weights file of the settings, if one is named. A run that goes on needs it no more."""
         if self.settings.encoder.weights is not None:
-            load_backbone(self.encoder, self.settings.encoder.weights)
+            self.encoder.load_weights(self.settings.encoder.weights)
 
     def extract_features(self) -> Features:
         """The features of all training crops by the encoder as it is now; extracted once per state of the encoder."""
@@ -131,8 +132,7 @@ class Experiment:
         )
         generator = torch_generator(settings.seed, "augmentation", epoch)
         self.encoder.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(settings.optimizer, epoch)
+        set_learning_rate(self.optimizer, learning_rate(settings.optimizer, epoch))
         with self.display.task(f"epoch {epoch}: training", steps) as advance:
             for batch in prefetch(plans, self.images, self._augmentations(), self.compute.device, generator):
                 yield batch
@@ -148,12 +148,39 @@ class Experiment:
         return EncodedBatch(
             features=dict(zip(present, encoded.features.split(sizes), strict=True)),
             pooled=dict(zip(present, encoded.pooled.split(sizes), strict=True)),
+            necked=dict(zip(present, encoded.necked.split(sizes), strict=True)),
         )
+
+    def classifier(self, classes: int) -> nn.Linear:
+        """A linear layer from features after the neck to so many identities, trained with the encoder and kept.
+
+        It is made at the first call, with weights drawn from the seed.
+
+        Raises:
+            UsvireidError: there is one already, for another number of identities.
+        """
+        if self._classifier is None:
+            self._classifier = self._new_classifier(classes)
+        if self._classifier.out_features != classes:
+            raise UsvireidError(
+                f"the classifier knows {self._classifier.out_features} identities, the crops now have {classes}; "
+                "give another --out to start anew."
+            )
+        return self._classifier
+
+    def _new_classifier(self, classes: int) -> nn.Linear:
+        layer = nn.Linear(self.encoder.width, classes, bias=False)
+        nn.init.normal_(layer.weight, std=0.001, generator=torch_generator(self.settings.seed, "classifier", 0))
+        layer = layer.to(self.compute.device)
+        add_parameters(self.optimizer, layer.parameters())
+        return layer
 
     def optimize(self, losses: dict[str, tuple[float, Tensor]]) -> None:
         """One step of the optimiser on the weighted sum of the losses: name to (weight, value)."""
         for name, (_, value) in losses.items():
             self.monitor.loss(name, value)
+        if not any(weight for weight, _ in losses.values()):
+            raise UsageError(f"losses: the weights of {', '.join(losses)} are all 0, so nothing is learnt; set one.")
         loss = torch.stack([weight * value for weight, value in losses.values()]).sum()
         self._features = None
         self.optimizer.zero_grad(set_to_none=True)
@@ -179,6 +206,8 @@ class Experiment:
         tensors |= {f"optimizer.{key}": value for key, value in state.items()}
         for name, memory in self.memories.items():
             tensors |= {f"memory.{name}.{key}": value for key, value in memory.state_dict().items()}
+        if self._classifier is not None:
+            tensors["classifier.weight"] = self._classifier.weight
         tensors["random.cpu"] = torch.get_rng_state()
         if self.compute.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.compute.device)
@@ -187,6 +216,9 @@ class Experiment:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Bring back the state that `checkpoint` describes."""
         restore_encoder(self.encoder, checkpoint)
+        if "classifier.weight" in checkpoint.tensors:
+            weight = checkpoint.tensors["classifier.weight"]
+            self.classifier(len(weight)).load_state_dict({"weight": weight})
         restore_optimizer(self.optimizer, checkpoint.part("optimizer."), checkpoint.facts["optimizer_groups"])
         banks = {key.partition(".")[0] for key in checkpoint.part("memory.")}
         self.memories = {

@@ -25,8 +25,8 @@ class Monitor:
         self.images = 0
         self.eps: dict[str, float | None] = {}
         self._inner = 0.0
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._losses = _Means()
+        self._notes = _Means()
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -42,9 +42,11 @@ class Monitor:
 
     def loss(self, name: str, value: Tensor) -> None:
         """Note a loss of one training step."""
-        value = value.detach()
-        self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self._counts[name] = self._counts.get(name, 0) + 1
+        self._losses.add(name, value)
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Note another number of one training step, such as a distance."""
+        self._notes.add(name, value)
 
     def warn(self, message: str) -> None:
         """Note and show something a person should know."""
@@ -59,4 +61,24 @@ class Monitor:
 
     def losses(self) -> dict[str, float]:
         """The mean of every loss over the epoch's steps."""
+        return self._losses.read()
+
+    def notes(self) -> dict[str, float]:
+        """The mean of every other number over the epoch's steps."""
+        return self._notes.read()
+
+
+class _Means:
+    """Means of numbers by name, summed where they are computed."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, name: str, value: Tensor) -> None:
+        value = value.detach()
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def read(self) -> dict[str, float]:
         return {name: float(total) / self._counts[name] for name, total in self._sums.items()}

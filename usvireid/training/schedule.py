@@ -12,4 +12,8 @@ def learning_rate(settings: OptimizerSettings, epoch: int) -> float:
     """
     if epoch <= settings.warmup:
         return settings.learning_rate * epoch / (settings.warmup + 1)
-    return settings.learning_rate * settings.decay ** ((epoch - 1) // settings.decay_every)
+    if settings.decay_after:
+        reductions = sum(epoch > last for last in settings.decay_after)
+    else:
+        reductions = (epoch - 1) // settings.decay_every
+    return settings.learning_rate * settings.decay**reductions

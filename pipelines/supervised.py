@@ -1,0 +1,38 @@
+"""Supervised: training on known identities, the upper reference for what can be learnt without them.
+
+The recipe of the ICRE encoder (arXiv 2512.04522): an identity classifier and the identity clues guided loss. With
+`encoder.mpfr.use` and `encoder.sdce.use` off and `losses.icg` 0 it is the plain dual-stream baseline. The numbers of
+the paper's recipe are not public; those of `configs/supervised.yaml` are ours.
+"""
+
+from __future__ import annotations
+
+from torch.nn.functional import cross_entropy
+
+from usvireid.losses.icg import identity_clues
+from usvireid.matching.labels import PseudoLabels
+from usvireid.training.experiment import Experiment
+
+uses_identities = True
+
+
+def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
+    """The known identities; nothing is clustered."""
+    return PseudoLabels.of_identities(experiment.crops)
+
+
+def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
+    """Train for one epoch: tell the identities apart, and bring each one's modalities together."""
+    weights = experiment.settings.losses
+    classify = experiment.classifier(labels.count())
+
+    for batch in experiment.batches(labels, epoch):
+        encoded = experiment.encode(batch)
+        identity = cross_entropy(classify(encoded.all_necked()), batch.all_identities())
+        losses = {"identity": (weights.identity, identity)}
+        if weights.icg:
+            clues = identity_clues(encoded.pooled, batch.identities, experiment.settings.icg)
+            losses["icg"] = (weights.icg, clues.loss)
+            experiment.monitor.note("icg pull", clues.pull)
+            experiment.monitor.note("icg push", clues.push)
+        experiment.optimize(losses)

@@ -1,0 +1,28 @@
+"""The last step of every encoder: batch normalisation between the pooled and the retrieval feature."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from usvireid.encoders.interface import Encoded
+
+
+class Neck(nn.BatchNorm1d):
+    """BNNeck: a batch normalisation without shift, in float32 (Luo et al., "Bag of Tricks", CVPRW 2019).
+
+    Args:
+        width: D, the length of a feature.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.bias.requires_grad_(False)
+
+    def forward(self, pooled: Tensor, **extra: Tensor) -> Encoded:  # type: ignore[override]  # an Encoded, not a Tensor
+        """From pooled maps (float, B x D) and anything an encoder wants to hand on."""
+        with torch.autocast(pooled.device.type, enabled=False):
+            pooled = pooled.float()
+            necked = super().forward(pooled)
+            return Encoded(pooled=pooled, necked=necked, features=functional.normalize(necked), extra=extra)

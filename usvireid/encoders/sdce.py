@@ -1,0 +1,134 @@
+"""SDCE, semantic distillation cascade enhancement: attention that brings shallow clues into the deepest map.
+
+ICRE (arXiv 2512.04522) reports a cross-attention, then a self-attention, then a non-linear refinement. The form here,
+a pre-norm transformer block of these three, is a reconstruction, and every choice in it is a setting.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from usvireid.config import SdceSettings
+
+_LARGEST = 1e4
+"""Activations beyond are cut off, so that no product overflows float16; a working network stays far below."""
+
+
+class SDCE(nn.Module):
+    """The deepest map, enhanced by another map on the same grid.
+
+    With tokens X = P_in(deep) and S = clues, one for each of the n = h w positions, and a learned table of positions
+    added to both:
+
+        Z1 = X + attention(q = LN(X), kv = LN(S))
+        Z2 = Z1 + attention(LN(Z1))
+        Z3 = Z2 + FFN(LN(Z2))                  GELU
+        out = deep + BN(P_out(Z3))             BN begins at zero: training starts from the plain encoder
+
+    `query` "shallow" exchanges the sides: S asks, X answers.
+
+    Args:
+        deep: channels of the deepest map.
+        width: channels of the clues and of the tokens; a multiple of the heads.
+        grid: h and w that the table of positions is made for; at another grid it is interpolated.
+        settings: the form.
+    """
+
+    def __init__(self, deep: int, width: int, grid: tuple[int, int], settings: SdceSettings) -> None:
+        super().__init__()
+        if width % settings.heads:
+            raise ValueError(f"{settings.heads} heads do not divide a width of {width}")
+        self.settings = settings
+        self.grid = grid
+        self.inward = nn.Linear(deep, width)
+        self.position = nn.Parameter(torch.empty(grid[0] * grid[1], width))
+        self.norm_query, self.norm_source = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.cross = Attention(width, settings.heads)
+        self.norm_self = nn.LayerNorm(width)
+        self.itself = Attention(width, settings.heads)
+        self.norm_feedforward = nn.LayerNorm(width)
+        self.feedforward = nn.Sequential(
+            nn.Linear(width, width * settings.feedforward), nn.GELU(), nn.Linear(width * settings.feedforward, width)
+        )
+        self.outward = nn.Linear(width, deep, bias=False)
+        self.scale = nn.BatchNorm2d(deep)
+        self._initialise()
+
+    def forward(self, deep: Tensor, clues: Tensor) -> Tensor:
+        """Enhance.
+
+        Args:
+            deep: B x D x h x w.
+            clues: B x width x h x w.
+
+        Returns:
+            B x D x h x w, of the dtype that `deep` has or is promoted to.
+        """
+        grid = deep.shape[2:]
+        position = self._positions(grid[0], grid[1])
+        inner = _bounded(self.inward(_bounded(_tokens(deep)))) + position
+        shallow = _bounded(_tokens(clues)) + position
+        asking, answering = (inner, shallow) if self.settings.query == "deep" else (shallow, inner)
+        tokens = asking + self.cross(self.norm_query(asking), self.norm_source(answering))
+        normalised = self.norm_self(tokens)
+        tokens = tokens + self.itself(normalised, normalised)
+        tokens = tokens + self.feedforward(self.norm_feedforward(tokens))
+        enhancement = self.outward(tokens).transpose(1, 2).reshape(deep.shape)
+        enhanced: Tensor = deep + self.scale(enhancement.contiguous(memory_format=torch.channels_last))
+        return enhanced
+
+    def _positions(self, height: int, width: int) -> Tensor:
+        if (height, width) == self.grid:
+            return self.position
+        table = self.position.T.reshape(1, -1, *self.grid)
+        resized = functional.interpolate(table, (height, width), mode="bicubic", align_corners=False)
+        return resized[0].flatten(1).T
+
+    def _initialise(self) -> None:
+        for part in self.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.trunc_normal_(part.weight, std=part.in_features**-0.5)
+                if part.bias is not None:
+                    nn.init.zeros_(part.bias)
+        nn.init.trunc_normal_(self.position, std=0.02)
+        if self.settings.zero_output:
+            nn.init.zeros_(self.scale.weight)
+
+
+class Attention(nn.Module):
+    """Multi-head attention from one set of tokens to another.
+
+    Args:
+        width: channels of the tokens.
+        heads: they share the channels out evenly.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.outward = nn.Linear(width, width)
+
+    def forward(self, asking: Tensor, answering: Tensor) -> Tensor:
+        """From B x n x width, asked of B x m x width, to B x n x width; crops of a batch do not see each other."""
+        query = self._split(self.query(asking))
+        key, value = (self._split(part) for part in self.key_value(answering).chunk(2, dim=-1))
+        found = functional.scaled_dot_product_attention(query, key, value)
+        joined: Tensor = self.outward(found.transpose(1, 2).flatten(2))
+        return joined
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        """B x n x width to B x heads x n x (width / heads)."""
+        return tokens.reshape(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def _tokens(maps: Tensor) -> Tensor:
+    """B x C x h x w to B x (h w) x C."""
+    return maps.flatten(2).transpose(1, 2)
+
+
+def _bounded(values: Tensor) -> Tensor:
+    return values.clamp(-_LARGEST, _LARGEST)

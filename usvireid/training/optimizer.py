@@ -1,0 +1,47 @@
+"""The optimiser: its parameters in groups, each with its share of the learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from usvireid.config import OptimizerSettings
+from usvireid.encoders.interface import Encoder
+
+_SHARE = "share"
+"""Of the learning rate; the name under which a group of parameters keeps it."""
+
+
+def make_optimizer(encoder: Encoder, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """AdamW, or SGD with Nesterov momentum, over everything that an encoder learns.
+
+    What starts from published weights learns at its own share of the rate where the settings name one.
+    """
+    published = {id(parameter) for parameter in encoder.published()} if settings.backbone != 1 else set()
+    learnt = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [parameter for parameter in learnt if id(parameter) in published], _SHARE: settings.backbone},
+        {"params": [parameter for parameter in learnt if id(parameter) not in published], _SHARE: 1.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    # One parameter at a time on the CPU would be slower; `foreach` is what PyTorch itself takes on a GPU.
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.name == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, weight_decay=decay, foreach=True)
+    nesterov = settings.momentum > 0
+    return torch.optim.SGD(
+        groups, lr=rate, weight_decay=decay, momentum=settings.momentum, nesterov=nesterov, foreach=True
+    )
+
+
+def add_parameters(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:
+    """Let further parameters learn at the whole rate."""
+    optimizer.add_param_group({"params": list(parameters), _SHARE: 1.0, "lr": optimizer.defaults["lr"]})
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group its share of a rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group[_SHARE]
