@@ -66,18 +66,21 @@ class SDCE(nn.Module):
         Returns:
             B x D x h x w, of the dtype that `deep` has or is promoted to.
         """
-        grid = deep.shape[2:]
-        position = self._positions(grid[0], grid[1])
+        enhancement = self.outward(self.tokens(deep, clues)).transpose(1, 2).reshape(deep.shape)
+        enhanced: Tensor = deep + self.scale(enhancement.contiguous(memory_format=torch.channels_last))
+        return enhanced
+
+    def tokens(self, deep: Tensor, clues: Tensor) -> Tensor:
+        """Z3, B x (h w) x width, finite for every finite input in every number format."""
+        position = self._positions(deep.shape[2], deep.shape[3])
         inner = _bounded(self.inward(_bounded(_tokens(deep)))) + position
         shallow = _bounded(_tokens(clues)) + position
         asking, answering = (inner, shallow) if self.settings.query == "deep" else (shallow, inner)
         tokens = asking + self.cross(self.norm_query(asking), self.norm_source(answering))
         normalised = self.norm_self(tokens)
         tokens = tokens + self.itself(normalised, normalised)
-        tokens = tokens + self.feedforward(self.norm_feedforward(tokens))
-        enhancement = self.outward(tokens).transpose(1, 2).reshape(deep.shape)
-        enhanced: Tensor = deep + self.scale(enhancement.contiguous(memory_format=torch.channels_last))
-        return enhanced
+        refined: Tensor = tokens + self.feedforward(self.norm_feedforward(tokens))
+        return refined
 
     def _positions(self, height: int, width: int) -> Tensor:
         if (height, width) == self.grid:
