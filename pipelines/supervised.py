@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
+from usvireid.errors import UsageError
 from usvireid.losses.icg import identity_clues
 from usvireid.matching.labels import PseudoLabels
+from usvireid.names import IDENTITY
 from usvireid.training.experiment import Experiment
 
 uses_identities = True
@@ -18,6 +20,8 @@ uses_identities = True
 
 def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     """The known identities; nothing is clustered."""
+    if not experiment.crops.has(IDENTITY):
+        raise UsageError("supervised: no crop to train on has an identity; fill the column identity of the manifest.")
     return PseudoLabels.of_identities(experiment.crops)
 
 
