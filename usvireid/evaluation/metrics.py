@@ -135,7 +135,8 @@ def cosine_distances(query: np.ndarray, gallery: np.ndarray) -> DistanceRows:
 
     def distances(rows: slice) -> np.ndarray:
         product: np.ndarray = query[rows] @ gallery.T
-        return np.negative(product, out=product)
+        product *= -1
+        return product
 
     return distances
 
