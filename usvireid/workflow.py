@@ -166,7 +166,7 @@ class Workflow:
         monitor = self._new_monitor()
         with monitor.step("evaluate"):
             evaluation = self.scorer.score(self.experiment)
-        self.run.write_metrics({"epoch": 0, **_facts(monitor), "evaluation": evaluation.to_dict()})
+        self.run.write_metrics({"epoch": 0, **_facts(monitor), **_scored(evaluation)})
         self.display.say(f"untrained: {_brief(evaluation)}")
 
     def _epoch(self, epoch: int) -> None:
@@ -191,7 +191,7 @@ class Workflow:
             "notes": monitor.notes(),
             **_facts(monitor),
             "images_per_second": monitor.images / monitor.seconds["train"],
-            "evaluation": None if evaluation is None else evaluation.to_dict(),
+            **_scored(evaluation),
         }
         # The checkpoint comes last: once it stands the epoch is done, and until then all of it is done again.
         self.run.write_metrics(line)
@@ -238,7 +238,12 @@ class Workflow:
             return
         evaluation = self.scorer.score(self.experiment)
         self.run.write_evaluation(
-            {"epoch": self.finished, **self.settings.evaluation.model_dump(mode="json"), "scores": evaluation.to_dict()}
+            {
+                "epoch": self.finished,
+                **self.settings.evaluation.model_dump(mode="json"),
+                "scores": evaluation.to_dict(),
+                "fingerprints": evaluation.fingerprints_dict(),
+            }
         )
         self.display.console.print(evaluation.table(f"Retrieval after epoch {self.finished}, in percent"))
 
@@ -319,8 +324,15 @@ def _epoch_line(line: dict[str, Any], epochs: int, evaluation: Evaluation | None
 def _brief(evaluation: Evaluation) -> str:
     return ", ".join(
         f"{name} Rank-1 {100 * (found.cmc[1] or 0):.1f} mAP {100 * (found.mean_average_precision or 0):.1f}"
-        for name, found in evaluation.directions.items()
+        for name, found in evaluation.rows.items()
     )
+
+
+def _scored(evaluation: Evaluation | None) -> dict[str, Any]:
+    """The scores of an epoch and what they were measured by, for its line of metrics."""
+    if evaluation is None:
+        return {"evaluation": None}
+    return {"evaluation": evaluation.to_dict(), "fingerprints": evaluation.fingerprints_dict()}
 
 
 def _current_scores(run: Run) -> dict[str, Any] | None:
@@ -368,8 +380,7 @@ def report_run(folder: Path, display: Display) -> None:
 def evaluate_run(
     folder: Path,
     data: Path | None,
-    exclude: list[str] | None,
-    min_frame_gap: int | None,
+    rules: dict[str, Any],
     device: str | None,
     display: Display,
 ) -> Evaluation:
@@ -378,16 +389,14 @@ def evaluate_run(
     Args:
         folder: the run folder.
         data: other crops; None: the run's.
-        exclude: columns as in `evaluate`; None: as the run has it.
-        min_frame_gap: as in `evaluate`; None: as the run has it.
+        rules: settings of the evaluation; None: as the run has it.
         device: None: as the run has it.
         display: where to show progress.
 
     Raises:
-        UsvireidError: not a run folder, no crops of known identity, or an unknown column.
+        UsvireidError: not a run folder, no crops of known identity, or a wrong setting.
     """
     run = Run.open(folder)
-    rules = {"exclude": exclude, "min_frame_gap": min_frame_gap}
     changed = {name: value for name, value in rules.items() if value is not None}
     settings = make_settings(
         [
