@@ -103,11 +103,12 @@ def evaluate(
 
     columns = None if exclude is None else [name.strip() for name in exclude.split(",") if name.strip()]
     display = Display()
-    evaluation = evaluate_run(run_folder, data, columns, min_frame_gap, device, display)
+    evaluation, selection = evaluate_run(run_folder, data, columns, min_frame_gap, device, display)
     if as_json:
-        print(json.dumps(evaluation.to_dict()))
+        print(json.dumps({**evaluation.to_dict(), "selection": selection and selection.to_dict()}))
     else:
-        display.result(evaluation.table())
+        title = "Retrieval, in percent"
+        display.result(evaluation.table(f"{title} ({selection.label})" if selection else title))
 
 
 @app.command()

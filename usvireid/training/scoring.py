@@ -1,4 +1,7 @@
-"""Scores of the encoder during a run, where identities are known. They are looked at and never acted upon."""
+"""Scores of the encoder during a run, where identities are known.
+
+They are looked at and not acted upon, unless `selection.method` is "test".
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,17 @@ class Scorer:
         crops: all crops of the data, with identities.
         images: the pixels of rows of `crops`.
         settings: which gallery crops are dropped.
+        trained: row numbers of `crops` that the experiment trains on; None: `Crops.training_rows`.
     """
 
-    def __init__(self, crops: Crops, images: Images, settings: EvaluationSettings) -> None:
+    def __init__(
+        self, crops: Crops, images: Images, settings: EvaluationSettings, trained: np.ndarray | None = None
+    ) -> None:
         self.why_not = why_not_scored(crops)
         self._settings = settings
         rows = crops.evaluation_rows()
         # Where the crops to score on are those to train on, the features of the next epoch are at hand.
-        self._same = np.array_equal(rows, crops.training_rows())
+        self._same = np.array_equal(rows, crops.training_rows() if trained is None else trained)
         self._crops = crops.take(rows)
         self._images: Images = lambda picked: images(rows[picked])
 
