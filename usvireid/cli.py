@@ -73,7 +73,7 @@ def run(
 
     options: dict[str, Any] = {
         "pipeline": pipeline,
-        "stages": None if stage is None else [name.strip() for name in stage.split(",") if name.strip()],
+        "stages": _listed(stage),
         "training.epochs": epochs,
         "device": device,
         "seed": seed,
@@ -94,18 +94,30 @@ def evaluate(
     min_frame_gap: Annotated[
         int | None, typer.Option(help="Drop gallery crops of the query's camera nearer than this many frames.")
     ] = None,
+    protocol: Annotated[str | None, typer.Option(help="auto, own, sysu-mm01, regdb or llcm.")] = None,
+    shots: Annotated[str | None, typer.Option(help="SYSU-MM01: single, multi or single,multi.")] = None,
+    rerank: Annotated[
+        bool | None, typer.Option("--rerank/--no-rerank", help="Also score re-ranked distances, as rows of their own.")
+    ] = None,
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score the encoder of a run: Rank-k, mAP and mINP, both directions."""
+    """Score the encoder of a run by the protocol of its data: Rank-k, mAP and mINP."""
     from usvireid.display import Display
     from usvireid.workflow import evaluate_run
 
-    columns = None if exclude is None else [name.strip() for name in exclude.split(",") if name.strip()]
+    rules = {
+        "exclude": _listed(exclude),
+        "min_frame_gap": min_frame_gap,
+        "protocol": protocol,
+        "shots": _listed(shots),
+        "rerank": rerank,
+    }
     display = Display()
-    evaluation, selection = evaluate_run(run_folder, data, columns, min_frame_gap, device, display)
+    evaluation, selection = evaluate_run(run_folder, data, rules, device, display)
     if as_json:
-        print(json.dumps({**evaluation.to_dict(), "selection": selection and selection.to_dict()}))
+        found = {"fingerprints": evaluation.fingerprints_dict(), "selection": selection and selection.to_dict()}
+        print(json.dumps({**evaluation.to_dict(), **found}))
     else:
         title = "Retrieval, in percent"
         display.result(evaluation.table(f"{title} ({selection.label})" if selection else title))
@@ -200,6 +212,11 @@ def copy(
     from usvireid.resources import copy_out
 
     print(copy_out(name, target))
+
+
+def _listed(text: str | None) -> list[str] | None:
+    """The names of an option that takes several, separated by commas; None where it is not given."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _list(kind: str) -> None:

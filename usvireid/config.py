@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -143,7 +144,9 @@ class TrainingSettings(_Part):
 def _known_columns(columns: list[str]) -> list[str]:
     for column in columns:
         if column not in names.EXCLUDABLE:
-            raise ValueError(f"'{column}' is no column to exclude by; use {', '.join(names.EXCLUDABLE)}")
+            near = difflib.get_close_matches(column.strip().lower(), names.EXCLUDABLE, n=1, cutoff=0.4)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise ValueError(f"'{column}' is no column to exclude by; {hint}use {', '.join(names.EXCLUDABLE)}")
     return columns
 
 
@@ -168,6 +171,17 @@ class EvaluationSettings(_Part):
         None, description="drop gallery crops of the query's camera nearer than this many frames"
     )
     every: Count = Field(1, description="epochs between scores")
+    protocol: Literal["auto", "own", "sysu-mm01", "regdb", "llcm"] = Field(
+        "auto", description="who asks whom, and how it is counted; auto: as the data's layout has it"
+    )
+    trials: Count = Field(10, description="galleries drawn, where the protocol draws (SYSU-MM01, LLCM)")
+    draw: Literal["seeded", "file"] = Field(
+        "seeded", description="SYSU-MM01: by Python's generator, or by the data set's exp/rand_perm_cam.mat"
+    )
+    shots: Annotated[list[Literal["single", "multi"]], Field(min_length=1)] = Field(
+        ["single"], description="SYSU-MM01: one image of an identity and camera in the gallery, ten, or both ways"
+    )
+    rerank: bool = Field(False, description="also score k-reciprocally re-ranked distances, as rows of their own")
 
 
 class Settings(_Part):
@@ -225,12 +239,19 @@ RESUMABLE = frozenset(
         "evaluation.exclude",
         "evaluation.min_frame_gap",
         "evaluation.every",
+        "evaluation.protocol",
+        "evaluation.trials",
+        "evaluation.draw",
+        "evaluation.shots",
+        "evaluation.rerank",
     }
 )
 
 
+_DROPPING = frozenset({"evaluation.exclude", "evaluation.min_frame_gap"})
+_SCORING = frozenset(name for name in RESUMABLE if name.startswith("evaluation.")) - {"evaluation.rerank"}
+
+
 def resumable(settings: Settings) -> frozenset[str]:
-    """`RESUMABLE`, without the rules of scoring where an epoch is selected by scores: they would not compare."""
-    if settings.selection.method not in ("held-out", "test"):
-        return RESUMABLE
-    return frozenset(name for name in RESUMABLE if not name.startswith("evaluation."))
+    """`RESUMABLE`, without the rules of the scores that select an epoch: scores by other rules would not compare."""
+    return RESUMABLE - {"held-out": _DROPPING, "test": _SCORING}.get(settings.selection.method, frozenset())

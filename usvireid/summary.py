@@ -10,7 +10,6 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from usvireid import names
-from usvireid.evaluation.protocols import DIRECTIONS, direction_name
 from usvireid.quality.selection import LAST, Selection
 
 Metrics = Sequence[dict[str, Any]]
@@ -38,7 +37,7 @@ def summary_table(metrics: Metrics, selection: Selection | None = None) -> Table
     for line in columns:
         heading = f"epoch {line['epoch']} ({line['phase']})" if line["epoch"] else "untrained"
         table.add_column(heading, justify="right")
-    for title, cell in _rows():
+    for title, cell in _rows(columns):
         cells = [cell(line) for line in columns]
         if any(cells):
             table.add_row(title, *(text or "-" for text in cells))
@@ -50,15 +49,14 @@ def summary_table(metrics: Metrics, selection: Selection | None = None) -> Table
     return table
 
 
-def _rows() -> list[tuple[str, Callable[[dict[str, Any]], str]]]:
+def _rows(lines: Metrics) -> list[tuple[str, Callable[[dict[str, Any]], str]]]:
     rows: list[tuple[str, Callable[[dict[str, Any]], str]]] = []
     for modality in names.MODALITIES:
         rows.append((f"{modality} clusters (outliers)", partial(_clusters, modality)))
     rows.append(
         ("identities seen in both", lambda line: str(line["quality"]["shared_identities"]) if _has(line) else "")
     )
-    for query, gallery in DIRECTIONS:
-        name = direction_name(query, gallery)
+    for name in dict.fromkeys(name for line in lines for name in line.get("evaluation") or {}):
         rows.append((f"Rank-1 / mAP {name.replace('->', ' → ')}", partial(_scores, name)))
     rows.append(("training images a second", lambda line: f"{line['images_per_second']:.0f}" if _trains(line) else ""))
     rows.append(("peak memory, MB", lambda line: f"{line['peak_memory_mb']:,.0f}"))

@@ -163,7 +163,7 @@ class Workflow:
             return
         with monitor.step("evaluate"):
             evaluation = self.scorer.score(self.experiment)
-        self.run.write_metrics({"epoch": 0, **_facts(monitor), "evaluation": evaluation.to_dict(), **held_out})
+        self.run.write_metrics({"epoch": 0, **_facts(monitor), **_scored(evaluation), **held_out})
         self.display.say(f"untrained: {_brief(evaluation)}")
 
     def _score_held_out(self, monitor: Monitor) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class Workflow:
             "losses": losses,
             **_facts(monitor),
             "images_per_second": monitor.images / monitor.seconds["train"],
-            "evaluation": None if evaluation is None else evaluation.to_dict(),
+            **_scored(evaluation),
             **held_out,
         }
         # The checkpoint comes last: once it stands the epoch is done, and until then all of it is done again.
@@ -253,6 +253,7 @@ class Workflow:
                 "selection": None if chosen is None else chosen.to_dict(),
                 **self.settings.evaluation.model_dump(mode="json"),
                 "scores": evaluation.to_dict(),
+                "fingerprints": evaluation.fingerprints_dict(),
             }
         )
         self.display.console.print(evaluation.table(_retrieval_title(chosen)))
@@ -352,8 +353,15 @@ def _epoch_line(line: dict[str, Any], epochs: int, evaluation: Evaluation | None
 def _brief(evaluation: Evaluation) -> str:
     return ", ".join(
         f"{name} Rank-1 {100 * (found.cmc[1] or 0):.1f} mAP {100 * (found.mean_average_precision or 0):.1f}"
-        for name, found in evaluation.directions.items()
+        for name, found in evaluation.rows.items()
     )
+
+
+def _scored(evaluation: Evaluation | None) -> dict[str, Any]:
+    """The scores of an epoch and what they were measured by, for its line of metrics."""
+    if evaluation is None:
+        return {"evaluation": None}
+    return {"evaluation": evaluation.to_dict(), "fingerprints": evaluation.fingerprints_dict()}
 
 
 def _current_scores(run: Run) -> dict[str, Any] | None:
@@ -404,8 +412,7 @@ def report_run(folder: Path, display: Display) -> None:
 def evaluate_run(
     folder: Path,
     data: Path | None,
-    exclude: list[str] | None,
-    min_frame_gap: int | None,
+    rules: dict[str, Any],
     device: str | None,
     display: Display,
 ) -> tuple[Evaluation, Selection | None]:
@@ -414,8 +421,7 @@ def evaluate_run(
     Args:
         folder: the run folder.
         data: other crops; None: the run's.
-        exclude: columns as in `evaluate`; None: as the run has it.
-        min_frame_gap: as in `evaluate`; None: as the run has it.
+        rules: settings of the evaluation; None: as the run has it.
         device: None: as the run has it.
         display: where to show progress.
 
@@ -423,10 +429,9 @@ def evaluate_run(
         The scores, and the epoch they are of: None for the untrained encoder.
 
     Raises:
-        UsvireidError: not a run folder, no crops of known identity, or an unknown column.
+        UsvireidError: not a run folder, no crops of known identity, or a wrong setting.
     """
     run = Run.open(folder)
-    rules = {"exclude": exclude, "min_frame_gap": min_frame_gap}
     changed = {name: value for name, value in rules.items() if value is not None}
     settings = make_settings(
         [

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from usvireid.config import EvaluationSettings
 from usvireid.data.crops import Crops
 from usvireid.encoders.features import Features
-from usvireid.errors import DataError, UsageError
+from usvireid.errors import DataError
 from usvireid.evaluation.protocols import evaluate, why_not_scored
 
 IR_TO_VIS, VIS_TO_IR = "infrared->visible", "visible->infrared"
@@ -23,6 +24,10 @@ def features_of(rows: list[dict], angles: list[float]) -> Features:
     crops = Crops.from_table(Path(), table, "test")
     radians = np.deg2rad(np.array(angles, dtype=np.float64))
     return Features(np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32), crops)
+
+
+def rules(**more) -> EvaluationSettings:
+    return EvaluationSettings(**more)
 
 
 def visible(**more) -> dict:
@@ -95,7 +100,7 @@ def slow_direction(features: Features, query: str, gallery: str, exclude: tuple[
 )
 def test_equals_the_loops(seed, exclude, gap):
     features = random_features(seed)
-    found = evaluate(features, exclude=exclude, min_frame_gap=gap).to_dict()
+    found = evaluate(features, rules(exclude=exclude, min_frame_gap=gap)).to_dict()
     assert list(found) == [IR_TO_VIS, VIS_TO_IR]
     for name, (query, gallery) in {
         IR_TO_VIS: ("infrared", "visible"),
@@ -124,18 +129,18 @@ def test_the_twin_of_a_camera_pair_is_dropped():
     rows = [visible(**seen), visible(camera="1", frame=30, identity="p"), visible(identity="q"), infrared(**seen)]
     features = features_of(rows, [0, 50, 20, 1])
     assert evaluate(features).to_dict()[IR_TO_VIS]["rank1"] == 1.0
-    apart = evaluate(features, exclude=("camera", "frame", "identity")).to_dict()[IR_TO_VIS]
+    apart = evaluate(features, rules(exclude=("camera", "frame", "identity"))).to_dict()[IR_TO_VIS]
     assert apart["rank1"] == 0.0 and apart["mAP"] == 0.5
-    gap = evaluate(features, min_frame_gap=4).to_dict()
+    gap = evaluate(features, rules(min_frame_gap=4)).to_dict()
     assert gap[IR_TO_VIS] == apart
     assert gap[VIS_TO_IR]["skipped_queries"] == 2
 
 
 def test_a_frame_exactly_at_the_gap_stays():
     rows = [visible(camera="1", frame=10, identity="p"), infrared(camera="1", frame=14, identity="p")]
-    assert evaluate(features_of(rows, [0, 9]), min_frame_gap=4).to_dict()[IR_TO_VIS]["queries"] == 1
+    assert evaluate(features_of(rows, [0, 9]), rules(min_frame_gap=4)).to_dict()[IR_TO_VIS]["queries"] == 1
     with pytest.raises(DataError, match="no query has a correct crop"):
-        evaluate(features_of(rows, [0, 9]), min_frame_gap=5)
+        evaluate(features_of(rows, [0, 9]), rules(min_frame_gap=5))
 
 
 def test_missing_values_never_match():
@@ -146,7 +151,7 @@ def test_missing_values_never_match():
         infrared(identity="p", camera="1", frame=3),
     ]
     features = features_of(rows, [0, 1, 2, 3])
-    found = evaluate(features, exclude=("camera",), min_frame_gap=100).to_dict()[IR_TO_VIS]
+    found = evaluate(features, rules(exclude=("camera",), min_frame_gap=100)).to_dict()[IR_TO_VIS]
     assert found["queries"] == 2 and found["mAP"] == 1.0
 
 
@@ -178,25 +183,30 @@ def test_a_direction_without_answers_has_no_scores():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"exclude": ("camra",)}, "unknown column 'camra'; did you mean 'camera'"),
+        ({"exclude": ("camra",)}, "'camra' is no column to exclude by; did you mean 'camera'"),
         ({"exclude": ("Identity",)}, "did you mean 'identity'"),
-        ({"exclude": ("zzz",)}, "Valid are camera, track, frame, time, identity"),
-        ({"exclude": ("path",)}, "unknown column 'path'"),
-        ({"min_frame_gap": -1}, "-1 is negative"),
-        ({"ranks": (0, 5)}, "whole numbers from 1 up"),
-        ({"ranks": ()}, "whole numbers from 1 up"),
+        ({"exclude": ("zzz",)}, "use camera, track, frame, time, identity"),
+        ({"exclude": ("path",)}, "'path' is no column"),
+        ({"min_frame_gap": -1}, "greater than or equal to 1"),
+        ({"shots": ()}, "at least 1 item"),
     ],
 )
 def test_wrong_settings_are_named(options, message):
-    with pytest.raises(UsageError, match=message):
-        evaluate(random_features(0), **options)
+    with pytest.raises(ValueError, match=message):
+        rules(**options)
+
+
+@pytest.mark.parametrize("ranks", [(0, 5), ()])
+def test_ranks_are_whole_numbers_from_1_up(ranks):
+    with pytest.raises(ValueError, match="whole numbers from 1 up"):
+        evaluate(random_features(0), ranks=ranks)
 
 
 @pytest.mark.parametrize("options", [{"exclude": ("track",)}, {"min_frame_gap": 3}])
 def test_a_rule_on_an_empty_column_is_not_silently_ignored(options):
     rows = [visible(identity="p", camera="1"), infrared(identity="p", camera="1")]
     with pytest.raises(DataError, match="needs the column"):
-        evaluate(features_of(rows, [0, 1]), **options)
+        evaluate(features_of(rows, [0, 1]), rules(**options))
 
 
 def test_the_table_shows_percent_and_counts():

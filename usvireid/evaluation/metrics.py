@@ -20,11 +20,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from usvireid.evaluation.metrics_kernel import score_rows
+from usvireid.neighbors.compiled import over_rows
+
 DroppedRows = Callable[[slice], np.ndarray]
 """For a block of query rows: bool, block x G, true where the gallery item is dropped for the query."""
 
-_BLOCK_CELLS = 4_000_000
-"""Cells (queries x gallery) of one block; about 25 bytes each at the peak."""
+DistanceRows = Callable[[slice], np.ndarray]
+"""For a slice of query rows: float32, block x G, smaller is nearer."""
+
+_BLOCK_CELLS = 16_000_000
+"""Cells (queries x gallery) of one block; about 10 bytes each at the peak."""
 
 
 @dataclass(frozen=True)
@@ -115,96 +121,128 @@ def score_features(
         ValueError: as `score_distances`.
     """
     return score_blocks(
-        lambda rows: -(query[rows] @ gallery.T), query_identity, gallery_identity, dropped=dropped, collapse=collapse
+        cosine_distances(query, gallery), query_identity, gallery_identity, dropped=dropped, collapse=collapse
     )
 
 
+def cosine_distances(query: np.ndarray, gallery: np.ndarray) -> DistanceRows:
+    """Distances that rank as cosine similarity does: its negative, for a slice of the query rows at a time.
+
+    Args:
+        query: float32, Q x D, unit rows.
+        gallery: float32, G x D, unit rows.
+    """
+
+    def distances(rows: slice) -> np.ndarray:
+        product: np.ndarray = query[rows] @ gallery.T
+        product *= -1
+        return product
+
+    return distances
+
+
 def score_blocks(
-    distances: Callable[[slice], np.ndarray],
+    distances: DistanceRows,
     query_identity: np.ndarray,
     gallery_identity: np.ndarray,
     *,
     dropped: DroppedRows | None = None,
     collapse: bool = False,
 ) -> QueryScores:
-    """Score queries whose distances are made a block at a time; `distances` maps a slice of query rows to block x G.
+    """Score queries whose distances are made a block at a time.
 
     The other arguments and the errors are those of `score_distances`.
     """
-    query_identity, gallery_identity = _codes(query_identity, gallery_identity)
-    queries = len(query_identity)
-    block = max(1, _BLOCK_CELLS // max(1, len(gallery_identity)))
-    result = QueryScores(np.zeros(queries, dtype=np.int64), np.zeros(queries), np.zeros(queries))
+    everything = (np.arange(len(gallery_identity)),)
+    return score_trials(distances, query_identity, gallery_identity, everything, dropped=dropped, collapse=collapse)[0]
+
+
+def score_trials(
+    distances: DistanceRows,
+    query_identity: np.ndarray,
+    pool_identity: np.ndarray,
+    galleries: Sequence[np.ndarray],
+    *,
+    dropped: DroppedRows | None = None,
+    collapse: bool = False,
+) -> list[QueryScores]:
+    """Score the same queries against several galleries that are drawn from one pool.
+
+    The distances to the pool are made once, a block of queries at a time, however many galleries there are.
+
+    Args:
+        distances: for a slice of query rows, float32, block x U.
+        query_identity: integers, Q, 0 or more.
+        pool_identity: integers, U, 0 or more.
+        galleries: for each trial the rows of the pool that are its gallery, in the order that breaks ties.
+        dropped: for a slice of query rows, bool, block x U. None drops nothing.
+        collapse: count ranks over distinct identities instead of over images.
+
+    Returns:
+        The scores of each gallery.
+
+    Raises:
+        ValueError: as `score_distances`.
+    """
+    query_identity, pool_identity = _codes(query_identity, pool_identity)
+    queries, pool = len(query_identity), len(pool_identity)
+    block = max(1, _BLOCK_CELLS // max(1, pool))
+    results = [QueryScores(np.zeros(queries, dtype=np.int64), np.zeros(queries), np.zeros(queries)) for _ in galleries]
     for start in range(0, queries, block):
         rows = slice(start, min(start + block, queries))
-        away = None if dropped is None else dropped(rows)
-        order, kept = _ranking(distances(rows), away, (rows.stop - rows.start, len(gallery_identity)))
-        ranked = gallery_identity[order]
-        hits = ranked == query_identity[rows, None]
-        hits &= np.arange(hits.shape[1]) < kept[:, None]
-        scores = _score_hits(hits)
-        result.first_hit[rows] = _collapsed_first(ranked, scores.first_hit) if collapse else scores.first_hit
-        result.average_precision[rows] = scores.average_precision
-        result.inverse_penalty[rows] = scores.inverse_penalty
-    return result
+        shape = (rows.stop - rows.start, pool)
+        near = _checked_distances(distances(rows), shape)
+        away = np.zeros(shape, dtype=np.bool_) if dropped is None else _checked_shape(dropped(rows), shape, "dropped")
+        for gallery, result in zip(galleries, results, strict=True):
+            _score_block(near, away, gallery, pool_identity, query_identity[rows], collapse, _part(result, rows))
+    return results
 
 
-def _codes(query_identity: np.ndarray, gallery_identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Identities as consecutive codes, the gallery's first, so that the collapsed count can index by them."""
-    lowest = min(query_identity.min(initial=0), gallery_identity.min(initial=0))
+def _codes(query_identity: np.ndarray, pool_identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Identities as consecutive codes, so that the collapsed count can index by them."""
+    lowest = min(query_identity.min(initial=0), pool_identity.min(initial=0))
     if lowest < 0:
         raise ValueError("identities must be 0 or more; leave crops of unknown identity out")
-    both = np.concatenate([np.asarray(gallery_identity), np.asarray(query_identity)])
+    both = np.concatenate([np.asarray(pool_identity), np.asarray(query_identity)])
     codes = np.unique(both, return_inverse=True)[1].astype(np.int64).ravel()
-    return codes[len(gallery_identity) :], codes[: len(gallery_identity)]
+    return codes[len(pool_identity) :], codes[: len(pool_identity)]
 
 
-def _ranking(
-    distances: np.ndarray, dropped: np.ndarray | None, shape: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gallery rows of every query in ranked order, dropped ones last, and how many were kept.
-
-    Distance and gallery row share one 64-bit key, so that a plain sort is exact and breaks ties by row. The key holds
-    the float32 distance as an integer of the same order (negative numbers have all bits turned over, others only the
-    sign), and the row below it.
-    """
-    for what, array in (("distances", distances), ("dropped", dropped)):
-        if array is not None and array.shape != shape:
-            raise ValueError(f"{what} of these queries must be {shape[0]} x {shape[1]}, got {array.shape}")
-    # Adding zero turns -0.0, which has a bit pattern of its own, into 0.0.
-    bits = (np.asarray(distances, dtype=np.float32) + np.float32(0)).view(np.uint32)
-    if np.isnan(bits.view(np.float32)).any():
+def _checked_distances(distances: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    near = np.ascontiguousarray(_checked_shape(distances, shape, "distances"), dtype=np.float32)
+    if np.isnan(near).any():
         raise ValueError("a distance is not a number")
-    upper = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    kept = np.full(shape[0], shape[1], dtype=np.int64)
-    if dropped is not None:
-        # Above the key of every number, +infinity included.
-        upper[dropped] = np.uint32(0xFFFFFFFF)
-        kept -= dropped.sum(axis=1)
-    key = upper.astype(np.uint64) << np.uint64(32)
-    key |= np.arange(shape[1], dtype=np.uint64)
-    key.sort(axis=1)
-    return (key & np.uint64(0xFFFFFFFF)).astype(np.int64), kept
+    return near
 
 
-def _score_hits(hits: np.ndarray) -> QueryScores:
-    """Image-level scores from the correct places (bool, B x G) of B rankings."""
-    rows, positions = np.nonzero(hits)
-    counts = np.bincount(rows, minlength=len(hits))
-    ends = np.cumsum(counts)
-    found = counts > 0
-    nth = np.arange(len(rows)) - np.repeat(ends - counts, counts) + 1
-    precision = np.bincount(rows, weights=nth / (positions + 1), minlength=len(hits))
-    first = np.zeros(len(hits), dtype=np.int64)
-    first[found] = positions[(ends - counts)[found]] + 1
-    penalty = np.zeros(len(hits))
-    penalty[found] = counts[found] / (positions[ends[found] - 1] + 1)
-    return QueryScores(first, precision / np.maximum(counts, 1), penalty)
+def _checked_shape(array: np.ndarray, shape: tuple[int, int], what: str) -> np.ndarray:
+    if array.shape != shape:
+        raise ValueError(f"{what} of these queries must be {shape[0]} x {shape[1]}, got {array.shape}")
+    return np.ascontiguousarray(array)
 
 
-def _collapsed_first(ranked: np.ndarray, first_hit: np.ndarray) -> np.ndarray:
-    """Rank of the first hit in the list of distinct identities; `ranked` holds identity codes, B x G."""
-    collapsed = np.zeros(len(ranked), dtype=np.int64)
-    for row in np.flatnonzero(first_hit):
-        collapsed[row] = len(np.unique(ranked[row, : first_hit[row]]))
-    return collapsed
+def _part(scores: QueryScores, rows: slice) -> QueryScores:
+    """Some of the queries, on the same memory."""
+    return QueryScores(scores.first_hit[rows], scores.average_precision[rows], scores.inverse_penalty[rows])
+
+
+def _score_block(
+    near: np.ndarray,
+    away: np.ndarray,
+    gallery: np.ndarray,
+    pool_identity: np.ndarray,
+    query_identity: np.ndarray,
+    collapse: bool,
+    result: QueryScores,
+) -> None:
+    """Fill `result`, the scores of the queries of a block in one gallery."""
+    columns = np.ascontiguousarray(gallery, dtype=np.int64)
+    identity = pool_identity[columns]
+    codes = 1 + int(identity.max(initial=-1))
+    filled = (result.first_hit, result.average_precision, result.inverse_penalty)
+    over_rows(
+        len(near),
+        lambda start, stop: score_rows(
+            near, away, columns, identity, query_identity, codes, collapse, *filled, start, stop
+        ),
+    )

@@ -1,72 +1,113 @@
-"""The protocol for a user's own data: one modality searches the other, both ways round.
+"""Which searches the crops are scored by, and their scores.
 
-The protocols of the benchmarks stand beside it; they share `metrics.py`.
+A protocol is a function to a list of searches (`searches/`); everything after that is the same for all. The searches
+are planned from the table alone, so that a wrong setting or a missing file is found before anything is trained, and
+features are extracted once for all trials and modes.
 """
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from usvireid import names
+from usvireid.config import EvaluationSettings
 from usvireid.data.crops import Crops
 from usvireid.encoders.features import Features
 from usvireid.errors import DataError, UsageError
-from usvireid.evaluation.metrics import DroppedRows, score_features
-from usvireid.evaluation.results import RANKS, Evaluation, Retrieval
+from usvireid.evaluation.fingerprint import fingerprint
+from usvireid.evaluation.metrics import QueryScores, cosine_distances, score_trials
+from usvireid.evaluation.rerank import SETTINGS, reranked
+from usvireid.evaluation.results import RANKS, RERANKED, Evaluation, Retrieval
+from usvireid.evaluation.searches.llcm import llcm_searches
+from usvireid.evaluation.searches.own import own_searches
+from usvireid.evaluation.searches.regdb import regdb_searches
+from usvireid.evaluation.searches.search import DIRECTIONS, Search, side
+from usvireid.evaluation.searches.sysu_mm01 import sysu_searches
 
-DIRECTIONS = ((names.INFRARED, names.VISIBLE), (names.VISIBLE, names.INFRARED))
-"""Query modality and gallery modality."""
+AUTO = "auto"
+_DEFAULTS = EvaluationSettings()
+_SEARCHES: Mapping[str, Callable[[Crops, EvaluationSettings], list[Search]]] = {
+    names.OWN: lambda crops, settings: own_searches(crops, tuple(settings.exclude), settings.min_frame_gap),
+    names.SYSU_MM01: lambda crops, settings: sysu_searches(
+        crops, tuple(settings.shots), settings.draw, settings.trials
+    ),
+    names.REGDB: lambda crops, settings: regdb_searches(crops),
+    names.LLCM: lambda crops, settings: llcm_searches(crops, settings.trials),
+}
 
 
-def direction_name(query: str, gallery: str) -> str:
-    """The name of a direction in results and files."""
-    return f"{query}->{gallery}"
+@dataclass(frozen=True)
+class Plan:
+    """The searches by which the crops of a table are scored. `plan` makes one."""
+
+    protocol: str
+    crops: Crops
+    searches: tuple[Search, ...]
+    settings: EvaluationSettings
+
+    def score(self, features: Features, *, mirrored: bool = True, ranks: tuple[int, ...] = RANKS) -> Evaluation:
+        """Score features by cosine similarity. Ties, and queries without a correct item: see `metrics`.
+
+        Args:
+            features: a row for each crop of the plan.
+            mirrored: whether each feature is the mean of image and mirror image; it is written down, no more.
+            ranks: the k of Rank-k.
+
+        Returns:
+            A row for each search, and one more, "... re-ranked", where the settings ask for it.
+
+        Raises:
+            DataError: no query has a correct item.
+            ValueError: features of other crops, or a rank below 1.
+        """
+        if not ranks or min(ranks) < 1:
+            raise ValueError(f"ranks: {', '.join(map(str, ranks)) or 'none'}; give whole numbers from 1 up")
+        if not features.crops.table[names.PATH].equals(self.crops.table[names.PATH]):
+            raise ValueError("these features are not those of the crops that were planned for")
+        rows, prints = {}, {}
+        for search in self.searches:
+            rows[search.name] = Retrieval.over_trials(_scores(features, search), len(search.galleries[0]), ranks)
+            prints[search.name] = fingerprint(self.protocol, search, features, mirrored=mirrored, rerank=None)
+            if self.settings.rerank and rows[search.name].queries:
+                name = f"{search.name} {RERANKED}"
+                rows[name] = Retrieval.over_trials(_reranked(features, search), len(search.galleries[0]), ranks)
+                prints[name] = fingerprint(self.protocol, search, features, mirrored=mirrored, rerank=SETTINGS)
+        if not any(retrieval.queries for retrieval in rows.values()):
+            raise DataError(_nothing_left(self.settings))
+        return Evaluation(rows, prints)
+
+
+def plan(crops: Crops, settings: EvaluationSettings = _DEFAULTS) -> Plan:
+    """The searches that the settings ask for.
+
+    Args:
+        crops: the crops; rows that are not evaluated on (split "train", unknown identity) are left out.
+        settings: the protocol, or "auto" for that of the crops' layout, and its settings.
+
+    Raises:
+        UsageError: a setting that the protocol has no use for, where it is not the default.
+        DataError: there is nothing to score, a column that a rule needs is empty, or a file of draws is not there.
+    """
+    protocol = crops.layout if settings.protocol == AUTO else settings.protocol
+    _refuse_useless(protocol, settings)
+    problem = why_not_scored(crops)
+    if problem is not None:
+        raise DataError(problem)
+    return Plan(protocol, crops, tuple(_SEARCHES[protocol](crops, settings)), settings)
 
 
 def evaluate(
     features: Features,
+    settings: EvaluationSettings = _DEFAULTS,
     *,
-    exclude: tuple[str, ...] = (),
-    min_frame_gap: int | None = None,
+    mirrored: bool = True,
     ranks: tuple[int, ...] = RANKS,
 ) -> Evaluation:
-    """Score the crops of known identity by cosine similarity across the modalities, in both directions.
-
-    Crops of split "query" ask, those of "gallery" answer, those of "test" do both; where there is no split, every crop
-    of known identity does both. Rank-k counts images. Ties, and queries without a correct item: see `metrics.py`.
-
-    Args:
-        features: the crops' features; rows that are not evaluated on (split "train", unknown identity) are left out.
-        exclude: columns of `names.EXCLUDABLE`. A gallery item that shares ALL of them with the query is dropped for
-            that query; camera, frame, identity removes the twin from a camera pair. A missing value matches nothing.
-        min_frame_gap: drop gallery items of the query's camera that are nearer than this many frames.
-        ranks: the k of Rank-k.
-
-    Raises:
-        UsageError: an unknown column in `exclude`, a rank below 1, or a negative gap.
-        DataError: there is nothing to score, or a column that a rule needs is empty.
-    """
-    _check_settings(exclude, min_frame_gap, ranks)
-    crops = features.crops
-    rows = _evaluated_rows(crops)
-    problem = why_not_scored(crops) or _why_rules_fail(crops.take(rows), exclude, min_frame_gap)
-    if problem is not None:
-        raise DataError(problem)
-    scored = features.take(rows)
-    directions = {
-        direction_name(query, gallery): _one_direction(scored, query, gallery, exclude, min_frame_gap, ranks)
-        for query, gallery in DIRECTIONS
-    }
-    if not any(retrieval.queries for retrieval in directions.values()):
-        raise DataError(
-            "evaluation: no query has a correct crop of the other modality left in the gallery"
-            + (f" once those sharing {', '.join(exclude)} are dropped" if exclude else "")
-            + "; it takes an identity that is seen in both modalities."
-        )
-    return Evaluation(directions)
+    """Plan and score in one call; arguments and errors are those of `plan` and `Plan.score`."""
+    return plan(features.crops, settings).score(features, mirrored=mirrored, ranks=ranks)
 
 
 def why_not_scored(crops: Crops) -> str | None:
@@ -76,10 +117,10 @@ def why_not_scored(crops: Crops) -> str | None:
     pool = crops.evaluation()
     if len(pool) == 0:
         return "evaluation: no crop of split test, query or gallery has an identity; fill the column identity for them."
-    if all(len(_side(pool, q, names.QUERY)) == 0 or len(_side(pool, g, names.GALLERY)) == 0 for q, g in DIRECTIONS):
+    if all(len(side(pool, q, names.QUERY)) == 0 or len(side(pool, g, names.GALLERY)) == 0 for q, g in DIRECTIONS):
         counts = ", ".join(
-            f"{modality} {len(_side(pool, modality, names.QUERY))} queries and "
-            f"{len(_side(pool, modality, names.GALLERY))} gallery crops"
+            f"{modality} {len(side(pool, modality, names.QUERY))} queries and "
+            f"{len(side(pool, modality, names.GALLERY))} gallery crops"
             for modality in names.MODALITIES
         )
         return f"evaluation: needs queries of one modality and a gallery of the other; found {counts}."
@@ -88,99 +129,65 @@ def why_not_scored(crops: Crops) -> str | None:
     return None if shared else "evaluation: no identity is seen in both modalities, so no query has a correct answer."
 
 
-def _check_settings(exclude: tuple[str, ...], min_frame_gap: int | None, ranks: tuple[int, ...]) -> None:
-    for column in exclude:
-        if column not in names.EXCLUDABLE:
-            near = difflib.get_close_matches(column.strip().lower(), names.EXCLUDABLE, n=1, cutoff=0.4)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise UsageError(f"exclude: unknown column '{column}'; {hint}Valid are {', '.join(names.EXCLUDABLE)}.")
-    if min_frame_gap is not None and min_frame_gap < 0:
-        raise UsageError(f"min-frame-gap: {min_frame_gap} is negative; give the number of frames to keep apart.")
-    if not ranks or min(ranks) < 1:
-        raise UsageError(f"ranks: {', '.join(map(str, ranks)) or 'none'}; give whole numbers from 1 up.")
+def _refuse_useless(protocol: str, settings: EvaluationSettings) -> None:
+    """A setting that would do nothing, or that would bend a benchmark's own rules, is named instead."""
+    if protocol != names.OWN and (settings.exclude or settings.min_frame_gap):
+        setting = "exclude" if settings.exclude else "min_frame_gap"
+        raise UsageError(
+            f"evaluation.{setting}: the protocol {protocol} has its own rule for what is dropped; leave exclude and "
+            "min_frame_gap out, or use evaluation.protocol=own."
+        )
+    if protocol != names.SYSU_MM01:
+        for setting in ("shots", "draw"):
+            value = getattr(settings, setting)
+            if value != getattr(_DEFAULTS, setting):
+                shown = ",".join(value) if isinstance(value, list) else value
+                raise UsageError(
+                    f"evaluation.{setting}: {shown} is a choice of the protocol sysu-mm01, not of {protocol}; "
+                    "leave it out."
+                )
 
 
-def _why_rules_fail(crops: Crops, exclude: tuple[str, ...], min_frame_gap: int | None) -> str | None:
-    """A rule on a column without a value would drop nothing and say nothing: name it instead."""
-    rules = [(f"exclude {column}", column) for column in exclude]
-    if min_frame_gap:
-        rules += [(f"min-frame-gap {min_frame_gap}", column) for column in (names.CAMERA, names.FRAME)]
-    for rule, column in rules:
-        if not crops.has(column):
-            return (
-                f"evaluation: {rule} needs the column {column}, but no evaluated crop has a value there; "
-                "fill it in the manifest or leave the rule out."
-            )
-    return None
+def _pairs(features: Features, search: Search, rows: np.ndarray) -> Callable[[slice], np.ndarray] | None:
+    """The rule of the search between a block of its queries and the given gallery rows."""
+    rule = search.dropped
+    return None if rule is None else lambda block: rule(search.query[block], rows)
 
 
-def _evaluated_rows(crops: Crops) -> np.ndarray:
-    """Row numbers of `crops.evaluation()` in the full table."""
-    position = pd.Index(crops.table[names.PATH]).get_indexer(pd.Index(crops.evaluation().table[names.PATH]))
-    return np.asarray(position, dtype=np.int64)
-
-
-def _side(crops: Crops, modality: str, role: str) -> np.ndarray:
-    """Rows of one modality that serve as `role`, query or gallery."""
-    rows = crops.rows_of(modality)
-    if not crops.has(names.SPLIT):
-        return rows
-    serves = crops.table[names.SPLIT].isin([names.TEST, role]).to_numpy(dtype=bool)
-    return np.asarray(rows[serves[rows]])
-
-
-def _one_direction(
-    features: Features,
-    query_modality: str,
-    gallery_modality: str,
-    exclude: tuple[str, ...],
-    min_frame_gap: int | None,
-    ranks: tuple[int, ...],
-) -> Retrieval:
-    query = _side(features.crops, query_modality, names.QUERY)
-    gallery = _side(features.crops, gallery_modality, names.GALLERY)
+def _scores(features: Features, search: Search) -> list[QueryScores]:
     identity = features.crops.codes(names.IDENTITY)
-    vectors = features.values
-    scores = score_features(
-        vectors[query],
-        vectors[gallery],
-        identity[query],
-        identity[gallery],
-        dropped=_dropping(features.crops, query, gallery, exclude, min_frame_gap),
+    pool, places = np.unique(np.concatenate(search.galleries), return_inverse=True)
+    ends = np.cumsum([len(gallery) for gallery in search.galleries])[:-1]
+    return score_trials(
+        cosine_distances(features.values[search.query], features.values[pool]),
+        identity[search.query],
+        identity[pool],
+        np.split(places, ends),
+        dropped=_pairs(features, search, pool),
+        collapse=search.collapse,
     )
-    return Retrieval.of(scores, len(gallery), ranks)
 
 
-def _dropping(
-    crops: Crops, query: np.ndarray, gallery: np.ndarray, exclude: tuple[str, ...], min_frame_gap: int | None
-) -> DroppedRows | None:
-    """The rule that says, a block of queries at a time, which gallery items are dropped."""
-    if not exclude and not min_frame_gap:
-        return None
-    shared = _combined_codes(crops, exclude)
-    camera = crops.codes(names.CAMERA)
-    frame = crops.table[names.FRAME].to_numpy(dtype=np.float64, na_value=np.nan)
-
-    def dropped(block: slice) -> np.ndarray:
-        asking = query[block]
-        away: np.ndarray = np.zeros((len(asking), len(gallery)), dtype=bool)
-        if exclude:
-            away |= (shared[asking, None] == shared[gallery]) & (shared[asking, None] >= 0)
-        if min_frame_gap:
-            # A missing frame is NaN, and no comparison with NaN is true.
-            near = np.abs(frame[asking, None] - frame[gallery]) < min_frame_gap
-            same_camera = (camera[asking, None] == camera[gallery]) & (camera[asking, None] >= 0)
-            away |= near & same_camera
-        return away
-
-    return dropped
+def _reranked(features: Features, search: Search) -> list[QueryScores]:
+    """The scores of each trial by re-ranked distances, which depend on the whole gallery of the trial."""
+    identity = features.crops.codes(names.IDENTITY)
+    query = features.values[search.query]
+    return [
+        score_trials(
+            reranked(query, features.values[gallery]),
+            identity[search.query],
+            identity[gallery],
+            [np.arange(len(gallery))],
+            dropped=_pairs(features, search, gallery),
+            collapse=search.collapse,
+        )[0]
+        for gallery in search.galleries
+    ]
 
 
-def _combined_codes(crops: Crops, columns: tuple[str, ...]) -> np.ndarray:
-    """One int64 code per crop for its values in all the columns; -1 where any of them is missing."""
-    if not columns:
-        return np.full(len(crops), -1, dtype=np.int64)
-    codes = np.stack([crops.codes(column) for column in columns], axis=1)
-    combined = np.unique(codes, axis=0, return_inverse=True)[1].astype(np.int64).ravel()
-    combined[(codes < 0).any(axis=1)] = -1
-    return combined
+def _nothing_left(settings: EvaluationSettings) -> str:
+    return (
+        "evaluation: no query has a correct crop of the other modality left in the gallery"
+        + (f" once those sharing {', '.join(settings.exclude)} are dropped" if settings.exclude else "")
+        + "; it takes an identity that is seen in both modalities."
+    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from usvireid import names
-from usvireid.evaluation.protocols import DIRECTIONS, direction_name
 from usvireid.quality.charts import STROKES, Chart, Series, Stroke, line_chart, stacked_bars
-from usvireid.quality.lines import Lines, find, number, one_line_per_epoch
+from usvireid.quality.lines import Lines, find, number, one_line_per_epoch, score_rows
 
 _STEPS = ("extract", "knn", "jaccard", "cluster", "match", "train", "evaluate")
 """The steps of an epoch in the order of the flow; others follow as they come."""
@@ -76,18 +75,25 @@ def _quality(lines: Lines, measure: str, factor: float) -> list[Series]:
 
 
 def _scores(lines: Lines, score: str) -> list[Series]:
-    """Both directions in percent, drawn as the modality that asks."""
+    """Every row of the scores in percent; a direction is drawn as the modality that asks."""
     series = []
-    for query, gallery in DIRECTIONS:
-        shares = _column(lines, "evaluation", direction_name(query, gallery), score)
-        series.append(Series(f"{query} to {gallery}", query, _times(shares, 100), _STROKE_OF_MODALITY[query]))
+    for i, (name, label) in enumerate(score_rows(*(line.get("evaluation") for line in lines)).items()):
+        query = name.partition("->")[0]
+        tone, stroke = (query, _STROKE_OF_MODALITY[query]) if query in _STROKE_OF_MODALITY else _look(i)
+        series.append(Series(label, tone, _times(_column(lines, "evaluation", name, score), 100), stroke))
     return series
+
+
+def _look(number: int) -> tuple[str, Stroke]:
+    """A tone and a stroke for one of several series that have none of their own."""
+    return f"tone{number % _TONES}", STROKES[number % len(STROKES)]
 
 
 def _losses(lines: Lines) -> list[Series]:
     return [
-        Series(name, f"tone{i % _TONES}", _column(lines, "losses", name), STROKES[i % len(STROKES)])
+        Series(name, tone, _column(lines, "losses", name), stroke)
         for i, name in enumerate(_names(lines, "losses", ()))
+        for tone, stroke in [_look(i)]
     ]
 
 

@@ -32,6 +32,12 @@ def find(line: Mapping[str, Any], *keys: str) -> object:
     return value
 
 
+def score_rows(*scores: Mapping[str, Any] | None) -> dict[str, str]:
+    """The rows that any of these scores have (directions, modes of a protocol) and how a sentence names them."""
+    rows = dict.fromkeys(str(name) for found in scores if isinstance(found, Mapping) for name in found)
+    return {name: name.replace("->", " to ") for name in rows}
+
+
 def edited_by_hand(lines: Lines) -> str | None:
     """Which epochs trained on labels that a person had changed, as a sentence; None if none did.
 

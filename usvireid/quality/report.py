@@ -14,11 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import usvireid
 from usvireid import names
 from usvireid.data.crops import Crops
-from usvireid.evaluation.protocols import DIRECTIONS, direction_name
 from usvireid.files import write_atomically
 from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.examples import ImagesOf, choose_groups, choose_outliers, rows_shown, thumbnails
-from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch
+from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch, score_rows
 from usvireid.quality.measures import clusters_of, measure_labels
 from usvireid.quality.selection import LAST, Selection
 from usvireid.quality.truth import TruthMeasures, truth_of
@@ -175,14 +174,13 @@ def _tiles(
         shared = number(find(quality, "shared_identities"))
         total = number(find(quality, "identities"))
         tiles.append(Tile("matched across both", _count(shared), f"of {_count(total)} pseudo-identities"))
-    for query, gallery in DIRECTIONS:
-        name = direction_name(query, gallery)
+    for name, label in score_rows(trained, untrained).items():
         now, before = (number(find(scores or {}, name, "rank1")) for scores in (trained, untrained))
         if now is not None:
             note = "untrained not scored" if before is None else f"{percent(before, 1)} untrained"
             if selection is not None and selection["method"] != LAST:
                 note += f"; {selection['label']}"
-            tiles.append(Tile(f"Rank-1, {query} to {gallery}", percent(now, 1), note))
+            tiles.append(Tile(f"Rank-1, {label}", percent(now, 1), note))
     return tiles
 
 
@@ -214,13 +212,13 @@ def _cluster_table(quality: Mapping[str, Any] | None) -> Table | None:
 
 def _score_table(trained: Evaluations | None, untrained: Evaluations | None) -> Table | None:
     rows = []
-    for query, gallery in DIRECTIONS:
+    for name, label in score_rows(untrained, trained).items():
         for encoder, scores in (("untrained", untrained), ("trained", trained)):
-            found = find(scores or {}, direction_name(query, gallery))
+            found = find(scores or {}, name)
             if isinstance(found, Mapping):
                 shares = [number(found.get(key)) for key in ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")]
                 counts = [number(found.get(key)) for key in ("queries", "skipped_queries", "gallery")]
-                rows.append([f"{query} to {gallery}, {encoder}", *map(_points, shares), *map(_count, counts)])
+                rows.append([f"{label}, {encoder}", *map(_points, shares), *map(_count, counts)])
     heading = ["query to gallery", "Rank-1", "Rank-5", "Rank-10", "Rank-20", "mAP", "mINP"]
     return Table([*heading, "queries", "no match", "gallery"], rows) if rows else None
 

@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from usvireid import names
+from usvireid.evaluation.results import RERANKED
 from usvireid.quality.lines import Lines, find, number, one_line_per_epoch
 
 LAST, LABEL_FREE, HELD_OUT, TEST = "last", "label-free", "held-out", "test"
@@ -134,10 +135,10 @@ def _held_out_value(line: Mapping[str, Any]) -> float | None:
 
 
 def mean_score(scores: object, measure: str) -> float | None:
-    """The mean of a measure over the directions of an evaluation; None where none has it."""
+    """The mean of a measure over the rows of an evaluation, re-ranked ones left out; None where none has it."""
     if not isinstance(scores, Mapping):
         return None
-    found = [number(find(scores, name, measure)) for name in scores]
+    found = [number(find(scores, name, measure)) for name in scores if not str(name).endswith(RERANKED)]
     known = [value for value in found if value is not None]
     return fmean(known) if known else None
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from usvireid import names
-from usvireid.evaluation.protocols import DIRECTIONS, direction_name
-from usvireid.quality.lines import find, number
+from usvireid.quality.lines import find, number, score_rows
 from usvireid.quality.truth import TruthMeasures
 
 Level = Literal["good", "note", "warning", "bad"]
@@ -105,13 +104,12 @@ def _cluster_sentence(quality: Mapping[str, Any] | None) -> list[str]:
 
 def _score_sentence(trained: Mapping[str, Any] | None, untrained: Mapping[str, Any] | None) -> list[str]:
     parts = []
-    for query, gallery in DIRECTIONS:
-        name = direction_name(query, gallery)
+    for name, label in score_rows(trained, untrained).items():
         now, before = _get(trained, name, "rank1"), _get(untrained, name, "rank1")
         if now is None:
             continue
         now_map, before_map = _get(trained, name, "mAP"), _get(untrained, name, "mAP")
-        text = f"{query} to {gallery} {percent(now, 1)} Rank-1 and {percent(now_map, 1)} mAP"
+        text = f"{label} {percent(now, 1)} Rank-1 and {percent(now_map, 1)} mAP"
         if before is not None:
             text += f" (untrained {percent(before, 1)} and {percent(before_map, 1)})"
         parts.append(text)
@@ -214,15 +212,14 @@ def _truth(truth: TruthMeasures | None) -> list[Finding]:
 
 def _retrieval(trained: Mapping[str, Any] | None, untrained: Mapping[str, Any] | None) -> list[Finding]:
     findings, better = [], []
-    for query, gallery in DIRECTIONS:
-        name = direction_name(query, gallery)
+    for name, label in score_rows(trained, untrained).items():
         now, before = _get(trained, name, "rank1"), _get(untrained, name, "rank1")
         if now is None or before is None:
             continue
         if now > before:
-            better.append(f"{query} to {gallery}")
+            better.append(label)
             continue
-        change = f"Rank-1 {query} to {gallery} went from {percent(before, 1)} untrained to {percent(now, 1)}"
+        change = f"Rank-1 {label} went from {percent(before, 1)} untrained to {percent(now, 1)}"
         findings.append(Finding("warning", f"{change}: training did not help this direction."))
     if better:
         findings.append(Finding("good", f"Training raised Rank-1 {' and '.join(better)}."))

@@ -9,9 +9,8 @@ import numpy as np
 from usvireid import names
 from usvireid.config import Settings
 from usvireid.data.crops import Crops, Images
-from usvireid.encoders.features import Features
 from usvireid.errors import DataError
-from usvireid.evaluation.protocols import evaluate
+from usvireid.evaluation.protocols import plan
 from usvireid.evaluation.results import Evaluation
 from usvireid.randomness import derived_seed
 from usvireid.training.experiment import Experiment
@@ -77,6 +76,9 @@ class HeldOutScorer:
         crops: the held-out crops, with identities.
         images: the pixels of rows of `crops`.
         settings: of the run; the rules of `evaluation` for dropping gallery crops hold here too.
+
+    Raises:
+        DataError: a column that a rule needs is empty.
     """
 
     def __init__(self, crops: Crops, images: Images, settings: Settings) -> None:
@@ -84,7 +86,8 @@ class HeldOutScorer:
             crops, table=crops.table.assign(**{names.SPLIT: np.full(len(crops), names.TEST)}), layout=names.OWN
         )
         self._images = images
-        self._settings = settings.evaluation
+        rules = {"protocol": names.OWN, "shots": ["single"], "draw": "seeded", "rerank": False}
+        self._plan = plan(self._crops, settings.evaluation.model_copy(update=rules))
 
     def score(self, experiment: Experiment) -> Evaluation:
         """Extract the features of the held-out crops with the encoder as it is, and score them.
@@ -92,5 +95,4 @@ class HeldOutScorer:
         Raises:
             DataError: a rule drops every correct crop; the message says so.
         """
-        features: Features = experiment.features_of(self._crops, self._images, "features of held-out identities")
-        return evaluate(features, exclude=tuple(self._settings.exclude), min_frame_gap=self._settings.min_frame_gap)
+        return self._plan.score(experiment.features_of(self._crops, self._images, "features of held-out identities"))

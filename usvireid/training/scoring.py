@@ -10,7 +10,8 @@ import numpy as np
 from usvireid.config import EvaluationSettings
 from usvireid.data.crops import Crops, Images
 from usvireid.encoders.features import Features
-from usvireid.evaluation.protocols import evaluate, why_not_scored
+from usvireid.errors import DataError
+from usvireid.evaluation.protocols import plan, why_not_scored
 from usvireid.evaluation.results import Evaluation
 from usvireid.training.experiment import Experiment
 
@@ -21,19 +22,22 @@ class Scorer:
     Args:
         crops: all crops of the data, with identities.
         images: the pixels of rows of `crops`.
-        settings: which gallery crops are dropped.
+        settings: the protocol and its settings.
         trained: row numbers of `crops` that the experiment trains on; None: `Crops.training_rows`.
+
+    Raises:
+        UsvireidError: settings that do not fit the crops; it is said before anything is trained.
     """
 
     def __init__(
         self, crops: Crops, images: Images, settings: EvaluationSettings, trained: np.ndarray | None = None
     ) -> None:
         self.why_not = why_not_scored(crops)
-        self._settings = settings
         rows = crops.evaluation_rows()
         # Where the crops to score on are those to train on, the features of the next epoch are at hand.
         self._same = np.array_equal(rows, crops.training_rows() if trained is None else trained)
         self._crops = crops.take(rows)
+        self._plan = plan(self._crops, settings) if self.why_not is None else None
         self._images: Images = lambda picked: images(rows[picked])
 
     def score(self, experiment: Experiment) -> Evaluation:
@@ -42,8 +46,10 @@ class Scorer:
         Raises:
             DataError: the data cannot be scored; the message says why.
         """
+        if self._plan is None:
+            raise DataError(str(self.why_not))
         if self._same:
             features = Features(experiment.extract_features().values, self._crops)
         else:
             features = experiment.features_of(self._crops, self._images, "features for evaluation")
-        return evaluate(features, exclude=tuple(self._settings.exclude), min_frame_gap=self._settings.min_frame_gap)
+        return self._plan.score(features, mirrored=True)
