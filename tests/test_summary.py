@@ -2,6 +2,7 @@ import io
 
 from rich.console import Console
 
+from usvireid.quality.selection import Selection
 from usvireid.summary import summary_table
 
 
@@ -49,3 +50,14 @@ def test_without_identities_there_are_no_score_rows() -> None:
 def test_nothing_yet() -> None:
     assert summary_table([]) is None
     assert summary_table([line(0)]) is None
+
+
+def test_the_selected_epoch_has_a_column_and_is_named() -> None:
+    table = summary_table([line(0), line(1), line(2), line(3)], Selection("test", 2, 3, 0.2))
+    assert table is not None
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(table)
+    text = console.export_text()
+    assert "The run so far (selected on test)" in text
+    assert "epoch 2 (cross)" in text
+    assert "epoch 2 of 3, selected on test (Rank-1 20.0 %)" in text

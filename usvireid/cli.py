@@ -114,11 +114,13 @@ def evaluate(
         "rerank": rerank,
     }
     display = Display()
-    evaluation = evaluate_run(run_folder, data, rules, device, display)
+    evaluation, selection = evaluate_run(run_folder, data, rules, device, display)
     if as_json:
-        print(json.dumps({**evaluation.to_dict(), "fingerprints": evaluation.fingerprints_dict()}))
+        found = {"fingerprints": evaluation.fingerprints_dict(), "selection": selection and selection.to_dict()}
+        print(json.dumps({**evaluation.to_dict(), **found}))
     else:
-        display.result(evaluation.table())
+        title = "Retrieval, in percent"
+        display.result(evaluation.table(f"{title} ({selection.label})" if selection else title))
 
 
 @app.command()

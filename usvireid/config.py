@@ -225,8 +225,19 @@ def _known_columns(columns: list[str]) -> list[str]:
     return columns
 
 
+class SelectionSettings(_Part):
+    """Which epoch's encoder a run stands for; see `usvireid.quality.selection`."""
+
+    method: Literal["last", "label-free", "held-out", "test"] = Field(
+        "last", description="last: none is selected; test: by the test scores, and results say so"
+    )
+    share: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        0.1, description="held-out: share of the training identities that is kept out of training"
+    )
+
+
 class EvaluationSettings(_Part):
-    """Scoring, where identities are known. Nothing is ever selected by these scores."""
+    """Scoring, where identities are known. Nothing is selected by these scores unless selection.method is test."""
 
     exclude: Annotated[list[str], AfterValidator(_known_columns)] = Field(
         [], description="drop gallery crops that share all these columns with the query"
@@ -270,6 +281,7 @@ class Settings(_Part):
     augment: AugmentSettings = AugmentSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     training: TrainingSettings = TrainingSettings()
+    selection: SelectionSettings = SelectionSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     options: dict[str, Any] = Field({}, description="settings of your own recipe; free form")
 
@@ -308,3 +320,12 @@ RESUMABLE = frozenset(
         "evaluation.rerank",
     }
 )
+
+
+_DROPPING = frozenset({"evaluation.exclude", "evaluation.min_frame_gap"})
+_SCORING = frozenset(name for name in RESUMABLE if name.startswith("evaluation.")) - {"evaluation.rerank"}
+
+
+def resumable(settings: Settings) -> frozenset[str]:
+    """`RESUMABLE`, without the rules of the scores that select an epoch: scores by other rules would not compare."""
+    return RESUMABLE - {"held-out": _DROPPING, "test": _SCORING}.get(settings.selection.method, frozenset())

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from usvireid.config import RESUMABLE, Settings
+from usvireid.config import Settings, resumable
 from usvireid.errors import UsageError
 
 
@@ -142,7 +142,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differences(old: Settings, new: Settings) -> dict[str, tuple[Any, Any]]:
     """Dotted name to (old, new) of every setting that differs, apart from those a resumed run may change."""
     a, b = (flatten(settings.model_dump(mode="json")) for settings in (old, new))
-    return {key: (a[key], b[key]) for key in a if a[key] != b[key] and key not in RESUMABLE}
+    return {key: (a[key], b[key]) for key in a if a[key] != b[key] and key not in resumable(old)}
 
 
 def described_defaults() -> str:

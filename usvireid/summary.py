@@ -1,4 +1,4 @@
-"""The table at the end of a run: where it began, where it is."""
+"""The table at the end of a run: where it began, where it is, and which epoch it stands for."""
 
 from __future__ import annotations
 
@@ -10,17 +10,28 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from usvireid import names
+from usvireid.quality.selection import LAST, Selection
 
 Metrics = Sequence[dict[str, Any]]
 """Lines of `metrics.jsonl`, in the order of the epochs."""
 
 
-def summary_table(metrics: Metrics) -> Table | None:
-    """The untrained encoder, the first epoch and the last beside each other; None before the first epoch."""
+def summary_table(metrics: Metrics, selection: Selection | None = None) -> Table | None:
+    """The untrained encoder, the first epoch, the selected one and the last beside each other.
+
+    Args:
+        metrics: the lines of the run.
+        selection: the epoch that the run stands for; None leaves it out.
+
+    Returns:
+        The table; None before the first epoch.
+    """
     trained = [line for line in metrics if line.get("losses")]
     if not trained:
         return None
-    columns = [line for line in metrics if line["epoch"] == 0] + trained[:1] + trained[1:][-1:]
+    chosen = None if selection is None or selection.method == LAST else selection.epoch
+    columns = [line for line in metrics if line["epoch"] == 0] + trained[:1]
+    columns += [line for line in trained[1:-1] if line["epoch"] == chosen] + trained[1:][-1:]
     table = Table(title="The run so far", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("")
     for line in columns:
@@ -32,6 +43,9 @@ def summary_table(metrics: Metrics) -> Table | None:
             table.add_row(title, *(text or "-" for text in cells))
     total = sum(sum(line["seconds"].values()) for line in metrics)
     table.caption = f"{trained[-1]['epoch']} epochs, {total / 60:.1f} minutes"
+    if chosen is not None and selection is not None:
+        table.title = f"The run so far ({selection.label})"
+        table.caption += f"; {selection.sentence()}"
     return table
 
 

@@ -29,12 +29,14 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.neighbors.knn import choose_backend
 from usvireid.quality.measures import measure_labels
 from usvireid.quality.report import write_report
+from usvireid.quality.selection import Selection, select_epoch
 from usvireid.quality.truth import truth_of
 from usvireid.resources import load_pipeline, locate
 from usvireid.run import Run
 from usvireid.summary import summary_table
-from usvireid.training.checkpoint import checkpoint_files, latest_checkpoint, remove_old
+from usvireid.training.checkpoint import checkpoint_files, latest_checkpoint, newest_epoch, read_epoch, remove_old
 from usvireid.training.experiment import Experiment
+from usvireid.training.held_out import HeldOutScorer, held_out_rows, training_rows
 from usvireid.training.monitor import Monitor
 from usvireid.training.scoring import Scorer
 
@@ -101,14 +103,18 @@ class Workflow:
         self.recipe: ModuleType = load_pipeline(run.settings.pipeline)
         self.compute = choose_compute(run.settings.device, run.settings.precision)
         data = open_data(run.data, run.settings, display)
-        self.truth = _training_data(data)
+        self.truth = _training_data(data, run.settings)
         training = self.truth.crops
         if not getattr(self.recipe, "uses_identities", False):
             training = training.without_identities()
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
         if not checkpoint_files(run.checkpoints):
             self.experiment.load_weights()
-        self.scorer = Scorer(data.crops, data.images, self.settings.evaluation)
+        trained = training_rows(data.crops, self.settings)
+        self.scorer = Scorer(data.crops, data.images, self.settings.evaluation, trained)
+        self.held_out = _held_out_scorer(data, self.settings)
+        if self.settings.selection.method == "test" and self.scorer.why_not is not None:
+            raise DataError(f"selection.method test: there is nothing to select by. {self.scorer.why_not}")
         self.finished = 0
         self._inputs = _fingerprint(training, locate("pipelines", run.settings.pipeline))
         self._previous_labels: PseudoLabels | None = None
@@ -138,7 +144,7 @@ class Workflow:
             self._cluster_only(self.finished + 1)
         if "evaluate" in stages:
             self._evaluate()
-        summary = summary_table(self.run.metrics())
+        summary = summary_table(self.run.metrics(), selected(self.run))
         if summary is not None:
             self.display.console.print(summary)
         if "report" in stages or stages == ["cluster"]:
@@ -154,20 +160,29 @@ class Workflow:
             self.display.warn(
                 f"the crops or the recipe have changed since epoch {self.finished}; the run goes on with them"
             )
-        before = self.run.labels_file(self.finished)
+        before = self.run.labels / checkpoint.facts["metrics"]["labels"]
         # They serve one measure, stability; crops that have gone since must not stop the run.
         with contextlib.suppress(DataError):
             self._previous_labels = PseudoLabels.read(before, self.experiment.crops)
         self.display.say(f"going on after epoch {self.finished}")
 
     def _score_untrained(self) -> None:
+        monitor = self._new_monitor()
+        # Rules that leave nothing to select by are found here, not after an epoch.
+        held_out = self._score_held_out(monitor) if not self.finished else {}
         if self.finished or self.scorer.why_not is not None or any(line["epoch"] == 0 for line in self.run.metrics()):
             return
-        monitor = self._new_monitor()
         with monitor.step("evaluate"):
             evaluation = self.scorer.score(self.experiment)
-        self.run.write_metrics({"epoch": 0, **_facts(monitor), **_scored(evaluation)})
+        self.run.write_metrics({"epoch": 0, **_facts(monitor), **_scored(evaluation), **held_out})
         self.display.say(f"untrained: {_brief(evaluation)}")
+
+    def _score_held_out(self, monitor: Monitor) -> dict[str, Any]:
+        """The scores on held-out identities as a part of a line of metrics; empty where none are held out."""
+        if self.held_out is None:
+            return {}
+        with monitor.step("evaluate"):
+            return {"held_out": self.held_out.score(self.experiment).to_dict()}
 
     def _epoch(self, epoch: int) -> None:
         monitor = self._new_monitor()
@@ -184,6 +199,7 @@ class Workflow:
         if self.scorer.why_not is None and (last or epoch % self.settings.evaluation.every == 0):
             with monitor.step("evaluate"):
                 evaluation = self.scorer.score(self.experiment)
+        held_out = self._score_held_out(monitor)
         line = {
             "epoch": epoch,
             **facts,
@@ -192,11 +208,14 @@ class Workflow:
             **_facts(monitor),
             "images_per_second": monitor.images / monitor.seconds["train"],
             **_scored(evaluation),
+            **held_out,
         }
         # The checkpoint comes last: once it stands the epoch is done, and until then all of it is done again.
         self.run.write_metrics(line)
         self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self._inputs}).write(self.run.checkpoints)
-        remove_old(self.run.checkpoints, self.settings.training.keep_checkpoints)
+        chosen = selected(self.run)
+        spared = None if chosen is None else chosen.epoch
+        remove_old(self.run.checkpoints, self.settings.training.keep_checkpoints, spared)
         self.display.say(_epoch_line(line, self.settings.training.epochs, evaluation))
 
     def _labels(self, epoch: int) -> tuple[PseudoLabels, dict[str, Any]]:
@@ -236,16 +255,20 @@ class Workflow:
         if self.scorer.why_not is not None:
             self.display.say(f"not evaluated. {self.scorer.why_not}")
             return
+        chosen = selected(self.run)
+        if chosen is not None and chosen.epoch != self.finished:
+            self.experiment.restore(read_epoch(self.run.checkpoints, chosen.epoch))
         evaluation = self.scorer.score(self.experiment)
         self.run.write_evaluation(
             {
-                "epoch": self.finished,
+                "epoch": 0 if chosen is None else chosen.epoch,
+                "selection": None if chosen is None else chosen.to_dict(),
                 **self.settings.evaluation.model_dump(mode="json"),
                 "scores": evaluation.to_dict(),
                 "fingerprints": evaluation.fingerprints_dict(),
             }
         )
-        self.display.console.print(evaluation.table(f"Retrieval after epoch {self.finished}, in percent"))
+        self.display.console.print(evaluation.table(_retrieval_title(chosen)))
 
     def _new_monitor(self) -> Monitor:
         self.experiment.monitor = Monitor(self.display)
@@ -282,8 +305,26 @@ def _fingerprint(crops: Crops, recipe: Path) -> str:
     return digest.hexdigest()
 
 
-def _training_data(data: Data) -> Data:
-    training = data.rows(data.crops.training_rows())
+def selected(run: Run) -> Selection | None:
+    """The epoch that a run stands for so far; None before the first is finished."""
+    return select_epoch(run.metrics(), run.settings.selection.method, newest_epoch(run.checkpoints))
+
+
+def _retrieval_title(chosen: Selection | None) -> str:
+    if chosen is None:
+        return "Retrieval of the untrained encoder, in percent"
+    return f"Retrieval after {chosen.sentence()}; in percent"
+
+
+def _held_out_scorer(data: Data, settings: Settings) -> HeldOutScorer | None:
+    if settings.selection.method != "held-out":
+        return None
+    held_out = data.rows(held_out_rows(data.crops, settings))
+    return HeldOutScorer(held_out.crops, held_out.images, settings)
+
+
+def _training_data(data: Data, settings: Settings) -> Data:
+    training = data.rows(training_rows(data.crops, settings))
     for modality in names.MODALITIES:
         if not len(training.crops.rows_of(modality)):
             raise DataError(
@@ -336,10 +377,12 @@ def _scored(evaluation: Evaluation | None) -> dict[str, Any]:
 
 
 def _current_scores(run: Run) -> dict[str, Any] | None:
-    """The scores of the evaluate stage, unless the run has been trained further since."""
-    evaluation, metrics = run.evaluation(), run.metrics()
-    is_current = bool(metrics) and evaluation.get("epoch") == metrics[-1]["epoch"]
-    return evaluation["scores"] if is_current else None
+    """The scores of the selected epoch, of the evaluate stage or, before that, of the epoch itself."""
+    evaluation, chosen = run.evaluation(), selected(run)
+    epoch = 0 if chosen is None else chosen.epoch
+    if evaluation.get("epoch") == epoch:
+        return dict(evaluation["scores"])
+    return next((line.get("evaluation") for line in run.metrics() if line["epoch"] == epoch), None)
 
 
 def _refuse_not_finite(losses: dict[str, float], epoch: int) -> None:
@@ -353,7 +396,7 @@ def _refuse_not_finite(losses: dict[str, float], epoch: int) -> None:
 
 def _report(run: Run, data: Data, display: Display) -> None:
     """Write `report.html` from what stands in the run folder."""
-    files = run.label_files()
+    files, chosen = run.label_files(), selected(run)
     path = write_report(
         run.folder,
         images=data.images,
@@ -363,6 +406,7 @@ def _report(run: Run, data: Data, display: Display) -> None:
         evaluation=_current_scores(run),
         settings=run.settings.model_dump(mode="json"),
         environment=run.environment(),
+        selection=None if chosen is None else chosen.to_dict(),
     )
     display.say(f"report: {path}")
 
@@ -374,7 +418,7 @@ def report_run(folder: Path, display: Display) -> None:
         UsvireidError: not a run folder, its data are gone, or the report cannot be written.
     """
     run = Run.open(folder)
-    _report(run, _training_data(open_data(run.data, run.settings, display)), display)
+    _report(run, _training_data(open_data(run.data, run.settings, display), run.settings), display)
 
 
 def evaluate_run(
@@ -383,8 +427,8 @@ def evaluate_run(
     rules: dict[str, Any],
     device: str | None,
     display: Display,
-) -> Evaluation:
-    """Score the newest encoder of a run, on its own data or on other.
+) -> tuple[Evaluation, Selection | None]:
+    """Score the selected encoder of a run, on its own data or on other.
 
     Args:
         folder: the run folder.
@@ -392,6 +436,9 @@ def evaluate_run(
         rules: settings of the evaluation; None: as the run has it.
         device: None: as the run has it.
         display: where to show progress.
+
+    Returns:
+        The scores, and the epoch they are of: None for the untrained encoder.
 
     Raises:
         UsvireidError: not a run folder, no crops of known identity, or a wrong setting.
@@ -410,10 +457,11 @@ def evaluate_run(
     compute = choose_compute(settings.device, settings.precision)
     training = opened.rows(opened.crops.training_rows())
     experiment = Experiment(settings, training.crops.without_identities(), training.images, compute, display)
-    checkpoint = latest_checkpoint(run.checkpoints)
-    if checkpoint is None:
+    chosen = selected(run)
+    if chosen is None:
         display.warn(f"{folder}: no epoch is finished yet; this is the untrained encoder")
         experiment.load_weights()
     else:
-        experiment.restore(checkpoint)
-    return scorer.score(experiment)
+        experiment.restore(read_epoch(run.checkpoints, chosen.epoch))
+        display.say(f"{folder}: {chosen.sentence()}")
+    return scorer.score(experiment), chosen

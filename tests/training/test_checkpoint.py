@@ -11,7 +11,9 @@ from usvireid.training.checkpoint import (
     Checkpoint,
     checkpoint_files,
     latest_checkpoint,
+    newest_epoch,
     optimizer_tensors,
+    read_epoch,
     remove_old,
     restore_optimizer,
 )
@@ -40,6 +42,18 @@ def test_the_newest_is_found_by_number_and_old_ones_go(tmp_path: Path) -> None:
     assert found.epoch == 1000
     remove_old(tmp_path, keep=2)
     assert [path.stem for path in checkpoint_files(tmp_path)] == ["epoch_999", "epoch_1000"]
+
+
+def test_a_spared_checkpoint_stays_however_old(tmp_path: Path) -> None:
+    assert newest_epoch(tmp_path) == 0
+    for epoch in (1, 2, 3, 4):
+        checkpoint(epoch).write(tmp_path)
+    remove_old(tmp_path, keep=1, spare=2)
+    assert [path.stem for path in checkpoint_files(tmp_path)] == ["epoch_002", "epoch_004"]
+    assert newest_epoch(tmp_path) == 4
+    assert read_epoch(tmp_path, 2).epoch == 2
+    with pytest.raises(DataError, match=r"epoch_003\.safetensors: the checkpoint of the selected epoch is gone"):
+        read_epoch(tmp_path, 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 500])

@@ -19,6 +19,7 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.examples import ImagesOf, choose_groups, choose_outliers, rows_shown, thumbnails
 from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch, score_rows
 from usvireid.quality.measures import clusters_of, measure_labels
+from usvireid.quality.selection import LAST, Selection
 from usvireid.quality.truth import TruthMeasures, truth_of
 from usvireid.quality.verdict import judge, percent
 
@@ -53,6 +54,7 @@ def write_report(
     evaluation: Evaluations | None,
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
+    selection: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Path:
     """Write `report.html` into a run folder, whole or not at all.
@@ -66,6 +68,7 @@ def write_report(
         evaluation: `Evaluation.to_dict()` of the encoder as it is now; None takes the last one in `metrics`.
         settings: the settings of the run, nested as they like.
         environment: versions and devices, nested as they like.
+        selection: `Selection.to_dict()`, the epoch that the scores are of and how it was selected; None leaves it out.
         seed: of the choice of random examples.
 
     Returns:
@@ -85,9 +88,10 @@ def write_report(
         "title": run_folder.resolve().name or "run",
         "subtitle": _subtitle(crops, lines),
         "verdict": judge(quality, truth, trained, untrained, _last_phase(lines), edited_by_hand(lines)),
-        "tiles": _tiles(quality, trained, untrained),
+        "tiles": _tiles(quality, trained, untrained, selection),
         "cluster_table": _cluster_table(quality),
         "scores": _score_table(trained, untrained),
+        "selection": None if selection is None else Selection.of_dict(selection),
         "truth": _truth_table(truth),
         "messages": _messages(lines),
         "settings": flatten(settings),
@@ -156,7 +160,12 @@ def _subtitle(crops: Crops, lines: Lines) -> str:
     return f"{' and '.join(counts)} crops, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
 
 
-def _tiles(quality: Mapping[str, Any] | None, trained: Evaluations | None, untrained: Evaluations | None) -> list[Tile]:
+def _tiles(
+    quality: Mapping[str, Any] | None,
+    trained: Evaluations | None,
+    untrained: Evaluations | None,
+    selection: Mapping[str, Any] | None,
+) -> list[Tile]:
     tiles = []
     if quality is not None:
         for modality in names.MODALITIES:
@@ -169,6 +178,8 @@ def _tiles(quality: Mapping[str, Any] | None, trained: Evaluations | None, untra
         now, before = (number(find(scores or {}, name, "rank1")) for scores in (trained, untrained))
         if now is not None:
             note = "untrained not scored" if before is None else f"{percent(before, 1)} untrained"
+            if selection is not None and selection["method"] != LAST:
+                note += f"; {selection['label']}"
             tiles.append(Tile(f"Rank-1, {label}", percent(now, 1), note))
     return tiles
 

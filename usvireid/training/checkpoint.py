@@ -69,7 +69,7 @@ class Checkpoint:
 
 def checkpoint_files(folder: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    return sorted(folder.glob(_PATTERN), key=lambda path: int(path.stem.rpartition("_")[2]))
+    return sorted(folder.glob(_PATTERN), key=_epoch_of)
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
@@ -78,10 +78,32 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     return Checkpoint.read(files[-1]) if files else None
 
 
-def remove_old(folder: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints."""
+def newest_epoch(folder: Path) -> int:
+    """The epoch of the newest checkpoint; 0 before the first."""
+    return max(map(_epoch_of, checkpoint_files(folder)), default=0)
+
+
+def read_epoch(folder: Path, epoch: int) -> Checkpoint:
+    """The checkpoint of an epoch.
+
+    Raises:
+        DataError: it is not there, or cannot be read.
+    """
+    path = folder / f"epoch_{epoch:03d}.safetensors"
+    if not path.is_file():
+        raise DataError(f"{path}: the checkpoint of the selected epoch is gone; bring it back.")
+    return Checkpoint.read(path)
+
+
+def remove_old(folder: Path, keep: int, spare: int | None = None) -> None:
+    """Delete all but the newest `keep` checkpoints and that of the epoch `spare`."""
     for path in checkpoint_files(folder)[:-keep]:
-        path.unlink(missing_ok=True)
+        if _epoch_of(path) != spare:
+            path.unlink(missing_ok=True)
+
+
+def _epoch_of(path: Path) -> int:
+    return int(path.stem.rpartition("_")[2])
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:

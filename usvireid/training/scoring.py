@@ -1,4 +1,7 @@
-"""Scores of the encoder during a run, where identities are known. They are looked at and never acted upon."""
+"""Scores of the encoder during a run, where identities are known.
+
+They are looked at and not acted upon, unless `selection.method` is "test".
+"""
 
 from __future__ import annotations
 
@@ -20,16 +23,19 @@ class Scorer:
         crops: all crops of the data, with identities.
         images: the pixels of rows of `crops`.
         settings: the protocol and its settings.
+        trained: row numbers of `crops` that the experiment trains on; None: `Crops.training_rows`.
 
     Raises:
         UsvireidError: settings that do not fit the crops; it is said before anything is trained.
     """
 
-    def __init__(self, crops: Crops, images: Images, settings: EvaluationSettings) -> None:
+    def __init__(
+        self, crops: Crops, images: Images, settings: EvaluationSettings, trained: np.ndarray | None = None
+    ) -> None:
         self.why_not = why_not_scored(crops)
         rows = crops.evaluation_rows()
         # Where the crops to score on are those to train on, the features of the next epoch are at hand.
-        self._same = np.array_equal(rows, crops.training_rows())
+        self._same = np.array_equal(rows, crops.training_rows() if trained is None else trained)
         self._crops = crops.take(rows)
         self._plan = plan(self._crops, settings) if self.why_not is None else None
         self._images: Images = lambda picked: images(rows[picked])
