@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from usvireid.config import SdceSettings
+from usvireid.encoders.positions import resized
 
 _LARGEST = 1e4
 """Activations beyond are cut off, so that no product overflows float16; a working network stays far below."""
@@ -67,7 +68,7 @@ class SDCE(nn.Module):
             B x D x h x w, of the dtype that `deep` has or is promoted to.
         """
         grid = deep.shape[2:]
-        position = self._positions(grid[0], grid[1])
+        position = resized(self.position, self.grid, (grid[0], grid[1]))
         inner = _bounded(self.inward(_bounded(_tokens(deep)))) + position
         shallow = _bounded(_tokens(clues)) + position
         asking, answering = (inner, shallow) if self.settings.query == "deep" else (shallow, inner)
@@ -78,13 +79,6 @@ class SDCE(nn.Module):
         enhancement = self.outward(tokens).transpose(1, 2).reshape(deep.shape)
         enhanced: Tensor = deep + self.scale(enhancement.contiguous(memory_format=torch.channels_last))
         return enhanced
-
-    def _positions(self, height: int, width: int) -> Tensor:
-        if (height, width) == self.grid:
-            return self.position
-        table = self.position.T.reshape(1, -1, *self.grid)
-        resized = functional.interpolate(table, (height, width), mode="bicubic", align_corners=False)
-        return resized[0].flatten(1).T
 
     def _initialise(self) -> None:
         for part in self.modules():
