@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from usvireid import names
 
 RESNETS = ("resnet18", "resnet50")
-ENCODERS = (*RESNETS, "vit-b16")
+VIT = "vit-b16"
+ENCODERS = (*RESNETS, VIT)
 STAGES = ("cluster", "train", "evaluate", "report")
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -60,6 +61,27 @@ class SdceSettings(_Part):
     zero_output: bool = Field(True, description="begin as the plain encoder")
 
 
+class VitSettings(_Part):
+    """A vision transformer with a deep and a shallow head; as it stands, ViT-B/16."""
+
+    depth: Annotated[int, Field(ge=2, le=64)] = Field(12, description="blocks")
+    width: Annotated[int, Field(ge=8, le=4096)] = Field(768, description="channels of a token, length of a feature")
+    heads: Annotated[int, Field(ge=1, le=64)] = Field(12, description="of the attention")
+    patch: Annotated[int, Field(ge=4, le=64)] = Field(16, description="pixels on a side of a patch")
+    stride: Annotated[int, Field(ge=2, le=64)] = Field(16, description="pixels from patch to patch")
+    shallow: Count = Field(6, description="block after which the shallow head reads the class token")
+
+    @model_validator(mode="after")
+    def _fits(self) -> VitSettings:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) does not divide width ({self.width})")
+        if self.stride > self.patch:
+            raise ValueError(f"stride ({self.stride}) is larger than patch ({self.patch}); pixels would be left out")
+        if self.shallow >= self.depth:
+            raise ValueError(f"shallow ({self.shallow}) has to be below depth ({self.depth}), the deep head's block")
+        return self
+
+
 def _known_encoder(name: str) -> str:
     if name not in ENCODERS and not name.endswith(".py"):
         raise ValueError(f"no encoder '{name}'; use {', '.join(ENCODERS)}, or the path of a Python file")
@@ -79,6 +101,7 @@ class EncoderSettings(_Part):
     gem_p: Annotated[float, Field(ge=1, le=20)] = Field(3.0, description="exponent of the pooling")
     mpfr: MpfrSettings = MpfrSettings()
     sdce: SdceSettings = SdceSettings()
+    vit: VitSettings = VitSettings()
     batch: Count = Field(128, description="crops at a time when features are extracted")
 
     @model_validator(mode="after")

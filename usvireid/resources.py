@@ -121,5 +121,7 @@ def import_file(path: Path, kind: str, functions: Mapping[str, str]) -> ModuleTy
         raise UsageError(f"{path}: the {kind} cannot be imported ({type(error).__name__}: {error}).") from None
     for function in functions:
         if not callable(getattr(module, function, None)):
-            raise UsageError(f"{path}: a {kind} defines {' and '.join(functions.values())}; {function} is missing.")
+            raise UsageError(
+                f"{path}: the {kind} has to define {' and '.join(functions.values())}; {function} is missing."
+            )
     return module

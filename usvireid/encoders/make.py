@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from usvireid.config import RESNETS, Settings
+from usvireid.config import RESNETS, VIT, Settings
 from usvireid.encoders.dual_stream import DualStreamEncoder
 from usvireid.encoders.interface import Encoder
-from usvireid.errors import UsageError
-from usvireid.resources import import_file
+from usvireid.encoders.own import own_encoder
+from usvireid.encoders.vit import TwoHeadViT
 
 
 def make_encoder(settings: Settings) -> Encoder:
     """Make an encoder with its initial weights; `encoder.weights` is not read yet.
 
     Raises:
-        UsageError: an encoder file that cannot be imported, or that makes something else.
+        UsageError: an encoder file of one's own that does not do what the interface asks; see `own_encoder`.
     """
     wanted = settings.encoder
+    size = settings.data.height, settings.data.width
     if wanted.name in RESNETS:
         return DualStreamEncoder(
             wanted.name,
@@ -25,14 +26,9 @@ def make_encoder(settings: Settings) -> Encoder:
             gem_p=wanted.gem_p,
             mpfr=wanted.mpfr,
             sdce=wanted.sdce,
-            size=(settings.data.height, settings.data.width),
+            size=size,
             seed=settings.seed,
         )
-    path = Path(wanted.name)
-    encoder = import_file(path, "encoder", {"make": "make(settings)"}).make(settings)
-    if not isinstance(encoder, Encoder) or not isinstance(getattr(encoder, "width", None), int):
-        raise UsageError(
-            f"{path}: make(settings) returned a {type(encoder).__name__}; it has to return an "
-            "usvireid.encoders.interface.Encoder with the attribute width."
-        )
-    return encoder
+    if wanted.name == VIT:
+        return TwoHeadViT(wanted.vit, size=size, seed=settings.seed)
+    return own_encoder(Path(wanted.name), settings)

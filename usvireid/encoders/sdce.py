@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from usvireid.config import SdceSettings
+from usvireid.encoders.positions import resized
 
 _LARGEST = 1e4
 """Activations beyond are cut off, so that no product overflows float16; a working network stays far below."""
@@ -72,7 +73,7 @@ class SDCE(nn.Module):
 
     def tokens(self, deep: Tensor, clues: Tensor) -> Tensor:
         """Z3, B x (h w) x width, finite for every finite input in every number format."""
-        position = self._positions(deep.shape[2], deep.shape[3])
+        position = resized(self.position, self.grid, (deep.shape[2], deep.shape[3]))
         inner = _bounded(self.inward(_bounded(_tokens(deep)))) + position
         shallow = _bounded(_tokens(clues)) + position
         asking, answering = (inner, shallow) if self.settings.query == "deep" else (shallow, inner)
@@ -81,13 +82,6 @@ class SDCE(nn.Module):
         tokens = tokens + self.itself(normalised, normalised)
         refined: Tensor = tokens + self.feedforward(self.norm_feedforward(tokens))
         return refined
-
-    def _positions(self, height: int, width: int) -> Tensor:
-        if (height, width) == self.grid:
-            return self.position
-        table = self.position.T.reshape(1, -1, *self.grid)
-        resized = functional.interpolate(table, (height, width), mode="bicubic", align_corners=False)
-        return resized[0].flatten(1).T
 
     def _initialise(self) -> None:
         for part in self.modules():

@@ -1,8 +1,9 @@
-"""Backbone weights from a file: read without executing anything, matched by torchvision's key names."""
+"""Backbone weights from a file: read without executing anything, matched by the usual key names."""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -31,21 +32,13 @@ def load_backbone(stems: nn.ModuleDict, trunk: Trunk, path: Path) -> int:
         DataError: no such file, not a file of weights, no ResNet in it, or a network of another shape: the message
             names the first tensor that differs with both shapes.
     """
-    weights = _without_prefix(read_weights(path), path)
+    weights = without_prefix(read_weights(path), _ANCHOR)
+    if weights is None:
+        raise DataError(f"{path}: no ResNet in this file (no tensor '{_ANCHOR}' under any prefix).")
     wanted = trunk.state_dict()
     stem = stems[MODALITIES[0]].state_dict()
-    taken = {}
-    for key, tensor in {**stem, **wanted}.items():
-        if key.endswith("num_batches_tracked"):
-            continue
-        if key not in weights:
-            raise DataError(f"{path}: has no tensor '{key}'; the file holds another network than encoder.name.")
-        if weights[key].shape != tensor.shape:
-            raise DataError(
-                f"{path}: tensor '{key}' is {_shape(weights[key])}, the encoder needs {_shape(tensor)}; "
-                "set encoder.name and encoder.width to the network in the file."
-            )
-        taken[key] = weights[key].float()
+    learnt = {key: value for key, value in {**stem, **wanted}.items() if not key.endswith("num_batches_tracked")}
+    taken = fitting(weights, learnt, path, "encoder.name and encoder.width")
     trunk.load_state_dict({key: taken[key] for key in wanted if key in taken}, strict=False)
     for modality in MODALITIES:
         stems[modality].load_state_dict({key: taken[key] for key in stem if key in taken}, strict=False)
@@ -80,12 +73,41 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
 
 
-def _without_prefix(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    anchor = min((key for key in weights if key.endswith(_ANCHOR)), key=len, default=None)
-    if anchor is None:
-        raise DataError(f"{path}: no ResNet in this file (no tensor '{_ANCHOR}' under any prefix).")
-    prefix = anchor.removesuffix(_ANCHOR)
+def without_prefix(weights: Mapping[str, Tensor], anchor: str) -> dict[str, Tensor] | None:
+    """The tensors that stand under the same prefix as `anchor`, without it; None if there is no anchor.
+
+    Of several, as in a file with two networks, the shortest prefix counts.
+    """
+    found = min((key for key in weights if f".{key}".endswith(f".{anchor}")), key=len, default=None)
+    if found is None:
+        return None
+    prefix = found.removesuffix(anchor)
     return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def fitting(
+    weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path, settings: str
+) -> dict[str, Tensor]:
+    """The tensors of a file that have the names and shapes of those wanted, as float32.
+
+    Args:
+        weights: what stands in the file.
+        wanted: tensors of the network, by the file's names.
+        path: the file, for the message.
+        settings: names of the settings that decide on shapes, for the message.
+
+    Raises:
+        DataError: a tensor is missing or has another shape.
+    """
+    for key, tensor in wanted.items():
+        if key not in weights:
+            raise DataError(f"{path}: has no tensor '{key}'; the file holds another network than encoder.name.")
+        if weights[key].shape != tensor.shape:
+            raise DataError(
+                f"{path}: tensor '{key}' is {_shape(weights[key])}, the encoder needs {_shape(tensor)}; "
+                f"set {settings} to the network in the file."
+            )
+    return {key: weights[key].float() for key in wanted}
 
 
 def _shape(tensor: Tensor) -> str:

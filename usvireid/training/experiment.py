@@ -38,12 +38,13 @@ class EncodedBatch:
 
     `features` are float32 B x D unit rows, what memories hold; `pooled` are the float32 B x D pooled maps before the
     neck, what distances between crops are measured on; `necked`, float32 B x D, are those after it, what a classifier
-    sees.
+    sees. `extra` is what else the encoder hands on, by its name there and then by modality.
     """
 
     features: dict[str, Tensor]
     pooled: dict[str, Tensor]
     necked: dict[str, Tensor]
+    extra: dict[str, dict[str, Tensor]]
 
     def all_features(self) -> Tensor:
         """The features of the whole batch, visible ones first."""
@@ -145,10 +146,15 @@ class Experiment:
             encoded = self.encoder(batch.images)
         present = [modality for modality in names.MODALITIES if modality in batch.images]
         sizes = [len(batch.images[modality]) for modality in present]
+
+        def apart(rows: Tensor) -> dict[str, Tensor]:
+            return dict(zip(present, torch.split(rows, sizes), strict=True))
+
         return EncodedBatch(
-            features=dict(zip(present, encoded.features.split(sizes), strict=True)),
-            pooled=dict(zip(present, encoded.pooled.split(sizes), strict=True)),
-            necked=dict(zip(present, encoded.necked.split(sizes), strict=True)),
+            features=apart(encoded.features),
+            pooled=apart(encoded.pooled),
+            necked=apart(encoded.necked),
+            extra={name: apart(rows) for name, rows in encoded.extra.items()},
         )
 
     def classifier(self, classes: int) -> nn.Linear:
