@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from usvireid.errors import UsageError
+from usvireid.recipe import named_faults
 
 _PACKAGE = Path(__file__).resolve().parent
 _SUFFIX = {"pipelines": ".py", "configs": ".yaml"}
@@ -98,10 +99,8 @@ def load_pipeline(name: str) -> ModuleType:
         raise UsageError(f"{path}: not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    try:
+    with named_faults(path, "the recipe cannot be imported", UsageError):
         spec.loader.exec_module(module)
-    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: the recipe cannot be imported ({type(error).__name__}: {error}).") from None
     for function in ("cluster", "train"):
         if not callable(getattr(module, function, None)):
             raise UsageError(

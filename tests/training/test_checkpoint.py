@@ -45,7 +45,7 @@ def test_the_newest_is_found_by_number_and_old_ones_go(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"x" * 500])
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "epoch_001.safetensors").write_bytes(content)
-    with pytest.raises(DataError, match=r"epoch_001\.safetensors: not a readable checkpoint"):
+    with pytest.raises(DataError, match=r"epoch_001\.safetensors: a damaged checkpoint"):
         latest_checkpoint(tmp_path)
 
 
