@@ -14,6 +14,7 @@ from PIL import Image
 
 TINY = {
     "encoder.name": "resnet18",
+    "encoder.width": "8",
     "data.height": "32",
     "data.width": "16",
     "neighbors.k1": "6",

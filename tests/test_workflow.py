@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,7 @@ def test_what_a_person_edits_is_what_is_trained_on(capfd: Captured, tmp_path: Pa
     code, _, err = call(capfd, "run", "--out", run, "--stage", "train")
     assert code == 0, err
     assert path.read_bytes() == edited
+    assert "epoch 3/3 cross: 5 identities by hand, 5 in both; 20 visible crops, 20 infrared crops; loss" in err
     lines = [line for line in metrics(run) if line["epoch"]]
     assert len(lines) == 3
     for line in lines:
@@ -163,11 +165,30 @@ def test_training_without_labels_and_with_broken_ones(capfd: Captured, tmp_path:
     assert "--stage cluster" in error_line(err)
     call(capfd, "run", "--out", run, "--stage", "cluster")
     path = run / "labels" / "epoch_001.csv"
-    path.write_text(path.read_text().replace("visible/00_0.png,visible", "visible/elsewhere.png,visible"))
-    code, _, err = call(capfd, "run", "--out", run, "--stage", "train")
-    assert code == 1
-    assert "epoch_001.csv: row " in error_line(err)
-    assert "visible/elsewhere.png" in error_line(err)
+    text = path.read_text()
+    for damage, message in (
+        (text.replace("visible/00_0.png,visible", "visible/00_0.png,infrared"), "epoch_001.csv: row 2: modality"),
+        (text.replace("/0", "/x"), "labels of other data"),
+        (text.replace(",", ";"), "separated by semicolons"),
+    ):
+        path.write_text(damage)
+        code, _, err = call(capfd, "run", "--out", run, "--stage", "train")
+        assert code == 1
+        assert message in error_line(err)
+
+
+def test_labels_of_crops_that_are_gone_are_left_out_with_one_warning(
+    capfd: Captured, tmp_path: Path, folders: Path
+) -> None:
+    run = tmp_path / "run"
+    call(capfd, "run", folders, "--out", run, "--stage", "cluster", *tiny_options())
+    (folders / "visible" / "00_0.png").unlink()
+    (folders / "infrared" / "01_1.png").write_text("no image any more")
+    assert call(capfd, "report", run)[0] == 0
+    code, _, err = call(capfd, "run", "--out", run, "--stage", "train,report")
+    assert code == 0, err
+    assert err.count("2 of 48 rows name no crop of the data") == 1
+    assert call(capfd, "run", "--out", run, "--epochs", 4)[0] == 0
 
 
 def test_unreadable_images_are_named_counted_and_left_out(capfd: Captured, tmp_path: Path, folders: Path) -> None:
@@ -261,8 +282,134 @@ def test_a_crop_that_goes_between_two_calls_is_said_and_the_run_goes_on(
     (folders / "visible" / "00_0.png").unlink()
     code, _, err = call(capfd, "run", "--out", run, *stages, "--epochs", 2)
     assert code == 0, err
-    assert "have changed since epoch 1" in err
+    assert "changed since epoch 1: the list of crops, the images; the run" in err
     assert len(pd.read_csv(run / "labels" / "epoch_002.csv")) == 47
+
+
+def test_an_image_that_changes_between_two_calls_is_said(capfd: Captured, tmp_path: Path, folders: Path) -> None:
+    run = tmp_path / "run"
+    stages = ("--stage", "cluster,train")
+    call(capfd, "run", folders, "--out", run, *stages, *tiny_options(**{"training.epochs": "1"}))
+    (folders / "visible" / "00_0.png").touch()
+    assert "changed since" not in call(capfd, "run", "--out", run, *stages)[2]
+    (folders / "visible" / "00_0.png").write_bytes((folders / "visible" / "00_1.png").read_bytes())
+    assert "changed since epoch 1: the images; the run" in call(capfd, "run", "--out", run, *stages)[2]
+
+
+def test_what_an_interruption_or_a_hand_left_of_the_records(capfd: Captured, tmp_path: Path, folders: Path) -> None:
+    run = tmp_path / "run"
+    stages = ("--stage", "cluster,train")
+    call(capfd, "run", folders, "--out", run, *stages, *tiny_options(**{"training.epochs": "2"}))
+    path, before = run / "metrics.jsonl", metrics(run)
+    path.write_text(path.read_text()[:-40])
+    code, _, err = call(capfd, "run", "--out", run, *stages)
+    assert code == 0, err
+    assert "metrics.jsonl: line 2, the last one, is cut off" in err
+    assert metrics(run) == before
+    for damage in ("{}", "[]", "3", '{"epoch": "1"}', '{"epoch": 1', "[" * 10**5):
+        path.write_text(f"{damage}\n{json.dumps(before[1])}\n")
+        for command in (("run", "--out", run), ("report", run)):
+            code, _, err = call(capfd, *command)
+            assert code == 1
+            assert "metrics.jsonl: line 1 is " in error_line(err)
+    path.unlink()
+    for damage in ("3", "[[1, 2]]", '{"epoch_001.csv": 3}', "{"):
+        (run / "labels" / ".written.json").write_text(damage)
+        code, _, err = call(capfd, "run", "--out", run, "--stage", "cluster")
+        assert code == 1
+        assert ".written.json: damaged" in error_line(err)
+    (run / "labels" / ".written.json").unlink()
+    (run / "labels" / "epoch_002.csv").write_text("path\n")
+    code, _, err = call(capfd, "run", "--out", run, "--epochs", 3)
+    assert "epoch_002.csv: no column 'identity'" in error_line(err)
+
+
+def test_a_damaged_checkpoint_says_what_removing_it_means(capfd: Captured, tmp_path: Path, folders: Path) -> None:
+    run = tmp_path / "run"
+    stages = ("--stage", "cluster,train")
+    call(capfd, "run", folders, "--out", run, *stages, *tiny_options(**{"training.epochs": "2"}))
+    (run / "checkpoints" / "epoch_x.safetensors").touch()
+    first, second = (run / "checkpoints" / f"epoch_00{epoch}.safetensors" for epoch in (1, 2))
+    content = bytearray(second.read_bytes())
+    content[-1000] ^= 1
+    second.write_bytes(content)
+    code, _, err = call(capfd, "run", "--out", run, *stages, "--epochs", 3)
+    assert code == 1
+    assert "epoch_002.safetensors: a damaged checkpoint (its content has changed" in error_line(err)
+    assert "remove the file, and the same command goes on from epoch_001.safetensors" in error_line(err)
+    first.unlink()
+    assert "starts from the beginning" in error_line(call(capfd, "evaluate", run, folders)[2])
+    second.unlink()
+    assert call(capfd, "run", "--out", run, *stages, "--epochs", 1)[0] == 0
+    checkpoint = latest_checkpoint(run / "checkpoints")
+    assert checkpoint is not None
+    for name in ("inputs", "optimizer_groups"):
+        facts = {key: value for key, value in checkpoint.facts.items() if key != name}
+        replace(checkpoint, facts=facts).write(run / "checkpoints")
+        code, _, err = call(capfd, "run", "--out", run, *stages, "--epochs", 2)
+        assert code == 1
+        assert f"lacks '{name}'" in error_line(err)
+
+
+def test_every_call_leaves_a_line(capfd: Captured, tmp_path: Path, folders: Path) -> None:
+    for _ in range(2):
+        call(capfd, "run", folders, "--out", tmp_path / "run", "--stage", "cluster", *tiny_options())
+    calls = [json.loads(line) for line in (tmp_path / "run" / "calls.jsonl").read_text().splitlines()]
+    assert [line["stages"] for line in calls] == [["cluster"], ["cluster"]]
+    assert json.loads((tmp_path / "run" / "environment.json").read_text()).items() <= calls[1].items()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "    settings, monitor =",
+            "    1 / 0\n    settings, monitor =",
+            "cluster() failed in epoch 1: ZeroDivisionError",
+        ),
+        ("    return labels\n", "    return {}\n", "cluster() returned a dict in epoch 1"),
+        (
+            "    weights, temp",
+            "    raise SystemExit('enough')\n    weights, temp",
+            "train() failed in epoch 1: SystemExit: eno",
+        ),
+        (
+            "import annotations\n",
+            "import annotations\n1 / 0\n",
+            "cannot be imported: ZeroDivisionError: division by zero (l",
+        ),
+        ("import annotations\n", "import annotations\nexit()\n", "cannot be imported: SystemExit"),
+        ("import annotations\n", "import annotations\n1 +\n", "cannot be imported: SyntaxError"),
+    ],
+)
+def test_a_recipe_that_fails_is_one_line(
+    capfd: Captured, tmp_path: Path, folders: Path, old: str, new: str, message: str
+) -> None:
+    mine = tmp_path / "mine.py"
+    call(capfd, "copy", "hil", mine)
+    text = mine.read_text().replace(old, new, 1)
+    mine.write_text(text)
+    code, _, err = call(capfd, "run", folders, "--pipeline", mine, "--out", tmp_path / "run", *tiny_options())
+    assert code == (2 if "imported" in message else 1)
+    assert f"{mine}: " in error_line(err)
+    assert message in error_line(err)
+    if "returned" not in message:
+        line = (
+            text[: text.index(new.strip().splitlines()[-2 if "settings" in new or "weights" in new else -1])].count(
+                "\n"
+            )
+            + 1
+        )
+        assert f"(line {line})" in error_line(err)
+
+
+def test_a_recipe_that_takes_no_step_is_said_once(capfd: Captured, tmp_path: Path, folders: Path) -> None:
+    mine = tmp_path / "mine.py"
+    call(capfd, "copy", "hil", mine)
+    mine.write_text(mine.read_text().replace("    weights, temp", "    return\n    weights, temp"))
+    code, _, err = call(capfd, "run", folders, "--pipeline", mine, "--out", tmp_path / "run", *tiny_options())
+    assert code == 0, err
+    assert err.count("train() never called experiment.optimize") == 1
 
 
 def test_training_on_a_finished_run_says_that_nothing_was_trained(

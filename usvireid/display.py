@@ -40,6 +40,7 @@ class Display:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self.output = Console(highlight=False)
+        self._warned: set[str] = set()
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -52,6 +53,12 @@ class Display:
     def warn(self, text: str) -> None:
         """A line that stays and stands out."""
         self.console.print(Text(f"warning: {text}", style="yellow"))
+
+    def warn_once(self, text: str) -> None:
+        """A warning that is not repeated, however often the same is noticed."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.warn(text)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:

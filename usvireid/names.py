@@ -54,7 +54,9 @@ NO_LABEL: Final = -1
 # Files of a data folder and of a run folder.
 MANIFEST_FILE: Final = "crops.csv"
 CONFIG_FILE: Final = "config.yaml"
+DEMO_FILE: Final = "demo.json"
 ENVIRONMENT_FILE: Final = "environment.json"
+CALLS_FILE: Final = "calls.jsonl"
 METRICS_FILE: Final = "metrics.jsonl"
 EVALUATION_FILE: Final = "evaluation.json"
 REPORT_FILE: Final = "report.html"

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from usvireid.errors import UsageError
+from usvireid.recipe import named_faults
 
 _PACKAGE = Path(__file__).resolve().parent
 _SUFFIX = {"pipelines": ".py", "configs": ".yaml"}
@@ -107,18 +108,16 @@ def import_file(path: Path, kind: str, functions: Mapping[str, str]) -> ModuleTy
     Raises:
         UsageError: it cannot be imported, or a function is missing.
     """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file ({kind}).")
     module_name = f"usvireid_{kind}_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path}: not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    try:
+    with named_faults(path, f"the {kind} cannot be imported", UsageError):
         spec.loader.exec_module(module)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file ({kind}).") from None
-    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: the {kind} cannot be imported ({type(error).__name__}: {error}).") from None
     for function in functions:
         if not callable(getattr(module, function, None)):
             raise UsageError(

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.resources import locate
 
 _CROPS_KEY = "crops"
+_SHOWN = 5
+"""Settings that are named where a run has others; the rest is counted."""
 _LABELS_NAME = re.compile(r"epoch_(\d+)\.csv")
 _WRITTEN = f"{names.LABEL_FOLDER}/.written.json"
 
@@ -64,7 +67,7 @@ def begin(data: Path | None, config: str | None, out: Path | None, given: dict[s
         # Settings that are not named stay as the run has them; what to do is asked anew every time.
         standing = Run.open(out).settings.model_dump(mode="json", exclude={"stages"})
         layers.append((str(out / names.CONFIG_FILE), standing))
-    layers += [("options", nested(name, value)) for name, value in given.items()]
+    layers += [("command line", nested(name, value)) for name, value in given.items()]
     layers += [("--set", parse_assignment(text)) for text in assign]
     settings = with_absolute_paths(make_settings(layers))
     if data is None:
@@ -104,7 +107,10 @@ class Run:
             if old.data != data:
                 changed = {"DATA": (old.data, data), **changed}
             if changed:
-                shown = "; ".join(f"{name}: {was} there, {now} here" for name, (was, now) in changed.items())
+                shown = "; ".join(
+                    f"{name}: {was} there, {now} here" for name, (was, now) in list(changed.items())[:_SHOWN]
+                )
+                shown += f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
                 raise UsageError(
                     f"{folder}: holds a run of other settings ({shown}). Give another --out, or the same settings."
                 )
@@ -170,8 +176,13 @@ class Run:
             os.close(descriptor)
 
     def write_environment(self, environment: dict[str, Any]) -> None:
-        """Write what the run is made with."""
+        """Write what the run is made with now, and add it to the list of all calls."""
         write_atomically(self.folder / names.ENVIRONMENT_FILE, _json(environment))
+        path = self.folder / names.CALLS_FILE
+        before = path.read_bytes() if path.exists() else b""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        call = json.dumps({"time": now, "stages": self.settings.stages, **environment}) + "\n"
+        write_atomically(path, before + b"\n" * (before[-1:] not in (b"", b"\n")) + call.encode())
 
     def environment(self) -> dict[str, Any]:
         """What `write_environment` wrote; empty where nothing was."""
@@ -186,14 +197,42 @@ class Run:
         return self._read_json(names.EVALUATION_FILE)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`, in the order of the epochs."""
+        """The lines of `metrics.jsonl`, in the order of the epochs; a last one that is cut off is left out.
+
+        Raises:
+            DataError: a line is no record of an epoch; the message names it.
+        """
+        return self._read_metrics()[0]
+
+    def torn_metrics(self) -> str | None:
+        """What to tell a person where the last line of `metrics.jsonl` is cut off; None where it is whole."""
+        number = self._read_metrics()[1]
+        path = self.folder / names.METRICS_FILE
+        return None if number is None else f"{path}: line {number}, the last one, is cut off and left out"
+
+    def _read_metrics(self) -> tuple[list[dict[str, Any]], int | None]:
+        """The whole lines, and the number of a last line that is cut off."""
         path = self.folder / names.METRICS_FILE
         if not path.exists():
-            return []
+            return [], None
         try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+            texts = path.read_text(encoding="utf-8").rstrip().split("\n")
         except (ValueError, OSError) as error:
-            raise DataError(f"{path}: cannot be read ({error}).") from None
+            raise DataError(f"{path}: cannot be read ({error}); remove it, or bring an older one back.") from None
+        lines: list[dict[str, Any]] = []
+        for number, text in enumerate(texts, start=1):
+            if not text.strip():
+                continue
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                if number == len(texts):
+                    return lines, number
+                raise DataError(f"{path}: line {number} is not JSON; remove the line.") from None
+            if not (isinstance(line, dict) and type(line.get("epoch")) is int and line["epoch"] >= 0):
+                raise DataError(f"{path}: line {number} is no record of an epoch; remove the line.")
+            lines.append(line)
+        return lines, None
 
     def write_metrics(self, line: dict[str, Any]) -> None:
         """Set the line of an epoch; lines of that epoch and later ones (from before an interruption) go."""
@@ -233,7 +272,7 @@ class Run:
             path.rename(kept)
         # The digest goes first and the last one stays beside it: a process killed between the two writes leaves a file
         # that is known either way, not one that seems to be edited.
-        written = self._read_json(_WRITTEN)
+        written = self._written()
         known = [*written.get(path.name, [])[-1:], hashlib.sha256(labels.to_bytes()).hexdigest()]
         write_atomically(self.folder / _WRITTEN, _json(written | {path.name: known}))
         labels.write(path)
@@ -242,16 +281,33 @@ class Run:
     def is_edited(self, path: Path) -> bool:
         """Whether a labels file differs from what was written by the cluster stage."""
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return digest not in self._read_json(_WRITTEN).get(path.name, [])
+        return digest not in self._written().get(path.name, [])
+
+    def _written(self) -> dict[str, list[str]]:
+        """The digests of the labels files as they were written, by name."""
+        written = self._read_json(_WRITTEN)
+        if not all(isinstance(digests, list) for digests in written.values()):
+            raise _damaged(self.folder / _WRITTEN)
+        return written
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         if not path.exists():
             return {}
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, OSError) as error:
-            raise DataError(f"{path}: cannot be read ({error}).") from None
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from None
+        except (ValueError, RecursionError):
+            raise _damaged(path) from None
+        if not isinstance(content, dict):
+            raise _damaged(path)
+        return content
+
+
+def _damaged(path: Path) -> DataError:
+    lost = "; labels then count as edited by hand" if path.match(_WRITTEN) else ", and the same command writes it anew"
+    return DataError(f"{path}: damaged, not what was written there; remove it{lost}.")
 
 
 def _refuse_read_only(folder: Path) -> None:

@@ -14,7 +14,9 @@ import numpy as np
 
 from usvireid import names
 from usvireid.config import Settings
+from usvireid.data.cache import cache_folder
 from usvireid.data.crops import Crops, Images
+from usvireid.data.digests import content_digests
 from usvireid.data.images import open_images
 from usvireid.data.looks import doubts_about_looks
 from usvireid.data.open import survey_crops
@@ -25,12 +27,13 @@ from usvireid.environment import describe, peak_gpu_memory_mb, peak_memory_mb
 from usvireid.errors import DataError, UsageError, UsvireidError
 from usvireid.evaluation.results import Evaluation
 from usvireid.layers import make_settings
-from usvireid.matching.labels import PseudoLabels
+from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
 from usvireid.quality.measures import measure_labels
 from usvireid.quality.report import write_report
 from usvireid.quality.selection import Selection, select_epoch
 from usvireid.quality.truth import truth_of
+from usvireid.recipe import named_faults
 from usvireid.resources import load_pipeline, locate
 from usvireid.run import Run
 from usvireid.summary import summary_table
@@ -102,6 +105,7 @@ class Workflow:
         self.display = display
         self.recipe: ModuleType = load_pipeline(run.settings.pipeline)
         self.compute = choose_compute(run.settings.device, run.settings.precision)
+        _refuse_damaged(run, display)
         data = open_data(run.data, run.settings, display)
         self.truth = _training_data(data, run.settings)
         training = self.truth.crops
@@ -116,7 +120,8 @@ class Workflow:
         if self.settings.selection.method == "test" and self.scorer.why_not is not None:
             raise DataError(f"selection.method test: there is nothing to select by. {self.scorer.why_not}")
         self.finished = 0
-        self._inputs = _fingerprint(training, locate("pipelines", run.settings.pipeline))
+        self._recipe_file = locate("pipelines", run.settings.pipeline)
+        self._inputs = _fingerprints(training, self._recipe_file, cache_folder(run.settings.data.cache))
         self._previous_labels: PseudoLabels | None = None
 
     def execute(self) -> None:
@@ -156,15 +161,23 @@ class Workflow:
             return
         self.experiment.restore(checkpoint)
         self.finished = checkpoint.epoch
-        if checkpoint.facts["inputs"] != self._inputs:
-            self.display.warn(
-                f"the crops or the recipe have changed since epoch {self.finished}; the run goes on with them"
-            )
-        before = self.run.labels / checkpoint.facts["metrics"]["labels"]
-        # They serve one measure, stability; crops that have gone since must not stop the run.
-        with contextlib.suppress(DataError):
-            self._previous_labels = PseudoLabels.read(before, self.experiment.crops)
+        self._say_what_changed(checkpoint.fact("inputs"))
+        if all(line["epoch"] != self.finished for line in self.run.metrics()):
+            self.run.write_metrics(checkpoint.fact("metrics"))
+        before = self.run.labels / checkpoint.fact("metrics")["labels"]
+        if before.is_file():
+            # They serve one measure, stability; crops that have gone since must not stop the run.
+            with contextlib.suppress(ForeignLabels):
+                self._previous_labels = PseudoLabels.read(before, self.experiment.crops)
         self.display.say(f"going on after epoch {self.finished}")
+
+    def _say_what_changed(self, before: object) -> None:
+        known = before if isinstance(before, dict) else {}
+        changed = [what for what, digest in self._inputs.items() if known.get(what) != digest]
+        if changed:
+            self.display.warn(
+                f"changed since epoch {self.finished}: {', '.join(changed)}; the run goes on with what is there now"
+            )
 
     def _score_untrained(self) -> None:
         monitor = self._new_monitor()
@@ -190,7 +203,7 @@ class Workflow:
         if not len(labels.column(names.IDENTITY)) or labels.column(names.IDENTITY).max() < 0:
             raise UsvireidError(self._nothing_to_train_on(monitor))
         with monitor.step("train"):
-            self.recipe.train(self.experiment, labels, epoch)
+            self._train(labels, epoch)
             losses = monitor.losses()
         _refuse_not_finite(losses, epoch)
         self.finished = epoch
@@ -218,10 +231,29 @@ class Workflow:
         remove_old(self.run.checkpoints, self.settings.training.keep_checkpoints, spared)
         self.display.say(_epoch_line(line, self.settings.training.epochs, evaluation))
 
+    def _train(self, labels: PseudoLabels, epoch: int) -> None:
+        with named_faults(self._recipe_file, f"train() failed in epoch {epoch}"):
+            self.recipe.train(self.experiment, labels, epoch)
+        if not self.experiment.monitor.losses():
+            self.display.warn_once(
+                f"{self._recipe_file}: train() never called experiment.optimize, so nothing was learnt "
+                "unless it has an optimiser of its own"
+            )
+
+    def _clustered(self, epoch: int) -> PseudoLabels:
+        with named_faults(self._recipe_file, f"cluster() failed in epoch {epoch}"):
+            labels = self.recipe.cluster(self.experiment, epoch)
+        if not isinstance(labels, PseudoLabels):
+            raise UsvireidError(
+                f"{self._recipe_file}: cluster() returned a {type(labels).__name__} in epoch {epoch}; "
+                "it has to return PseudoLabels."
+            )
+        return labels
+
     def _labels(self, epoch: int) -> tuple[PseudoLabels, dict[str, Any]]:
         """The labels of an epoch, from the cluster stage or from the newest file, and the facts about them."""
         if "cluster" in self.settings.stages:
-            labels: PseudoLabels = self.recipe.cluster(self.experiment, epoch)
+            labels = self._clustered(epoch)
             kept = self.run.write_labels(labels, epoch)
             path = self.run.labels_file(epoch)
             if kept is not None:
@@ -229,7 +261,7 @@ class Workflow:
             # What is trained on is what the file says, not what memory holds: an edit and a re-run mean the same.
         else:
             path = self.run.latest_labels()
-        labels = PseudoLabels.read(path, self.experiment.crops)
+        labels = PseudoLabels.read(path, self.experiment.crops, self.display.warn_once)
         measures = measure_labels(labels, self._previous_labels)
         self._previous_labels = labels
         truth = truth_of(labels, self.truth.crops)
@@ -291,18 +323,32 @@ class Workflow:
             return
         if "cluster" not in stages:
             raise UsageError(
-                f"{self.run.folder}: all {epochs} epochs are trained, so nothing was trained on "
+                f"{self.run.folder}: {_all(epochs)} trained, so nothing was trained on "
                 f"{self.run.latest_labels().name}; give more, for example --epochs {epochs + 5}."
             )
-        self.display.say(f"all {epochs} epochs are trained; a larger --epochs goes on from there")
+        self.display.say(f"{_all(epochs)} trained; a larger --epochs goes on from there")
 
 
-def _fingerprint(crops: Crops, recipe: Path) -> str:
-    """A digest of which crops are trained on and of the recipe's text."""
-    digest = hashlib.sha256(recipe.read_bytes())
+def _refuse_damaged(run: Run, display: Display) -> None:
+    """Look at the run's records before any work is done; a line that an interruption cut off is no damage."""
+    run.metrics()
+    torn = run.torn_metrics()
+    if torn is not None:
+        display.warn(torn)
+
+
+def _fingerprints(crops: Crops, recipe: Path, cache: Path) -> dict[str, str]:
+    """Digests of what is trained on and how: which crops there are, what their files hold, and the recipe's text."""
+    listed = hashlib.sha256()
     for column in (names.PATH, names.MODALITY):
-        digest.update("\n".join(crops.table[column]).encode())
-    return digest.hexdigest()
+        listed.update("\n".join(crops.table[column]).encode())
+    # Opening the images has just looked at every file, so that the digests are at hand.
+    content = content_digests(crops, cache, workers=4).content
+    return {
+        "the list of crops": listed.hexdigest(),
+        "the images": hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest(),
+        "the recipe": hashlib.sha256(recipe.read_bytes()).hexdigest(),
+    }
 
 
 def selected(run: Run) -> Selection | None:
@@ -344,22 +390,31 @@ def _facts(monitor: Monitor) -> dict[str, Any]:
 
 
 def _clusters(line: dict[str, Any]) -> str:
+    quality = line["quality"]
+    if line["edited"]:  # the clusters in the file need not be what a person made of the identities
+        crops = ", ".join(f"{quality[modality]['trained']} {modality} crops" for modality in names.MODALITIES)
+        return f"{quality['identities']} identities by hand, {quality['shared_identities']} in both; {crops}"
     counted = ", ".join(
         f"{modality} {line['clusters'][modality]} clusters {line['outliers'][modality]} outliers"
         for modality in names.MODALITIES
     )
-    shared = line["quality"]["shared_identities"]
+    shared = quality["shared_identities"]
     return counted + (f", {shared} matched" if shared else "")
 
 
 def _epoch_line(line: dict[str, Any], epochs: int, evaluation: Evaluation | None) -> str:
+    losses = " ".join(f"{name.replace(' ', '-')} {value:.2f}" for name, value in line["losses"].items())
     parts = [
         f"epoch {line['epoch']}/{epochs} {line['phase']}: {_clusters(line)}",
-        "loss " + " ".join(f"{name.replace(' ', '-')} {value:.2f}" for name, value in line["losses"].items()),
+        *([f"loss {losses}"] if losses else []),
         f"{line['images_per_second']:.0f} images/s",
         f"{sum(line['seconds'].values()):.1f} s",
     ]
     return "; ".join(parts) + ("" if evaluation is None else f"; {_brief(evaluation)}")
+
+
+def _all(epochs: int) -> str:
+    return "the one epoch is" if epochs == 1 else f"all {epochs} epochs are"
 
 
 def _brief(evaluation: Evaluation) -> str:
@@ -401,7 +456,7 @@ def _report(run: Run, data: Data, display: Display) -> None:
         run.folder,
         images=data.images,
         crops=data.crops,
-        labels=PseudoLabels.read(files[-1], data.crops) if files else None,
+        labels=PseudoLabels.read(files[-1], data.crops, display.warn_once) if files else None,
         metrics=run.metrics(),
         evaluation=_current_scores(run),
         settings=run.settings.model_dump(mode="json"),
@@ -418,6 +473,7 @@ def report_run(folder: Path, display: Display) -> None:
         UsvireidError: not a run folder, its data are gone, or the report cannot be written.
     """
     run = Run.open(folder)
+    _refuse_damaged(run, display)
     _report(run, _training_data(open_data(run.data, run.settings, display), run.settings), display)
 
 

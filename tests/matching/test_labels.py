@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.errors import DataError
-from usvireid.matching.labels import PseudoLabels
+from usvireid.matching.labels import ForeignLabels, PseudoLabels
 
 PATHS = ["visible/a.jpg", "infrared/b.jpg", "visible/c, d.jpg", "infrared/ünï.jpg"]
 MODALITIES = [names.VISIBLE, names.INFRARED, names.VISIBLE, names.INFRARED]
@@ -156,6 +156,27 @@ class TestFile:
         pd.testing.assert_frame_equal(read.table, labels.table)
 
 
+class TestCropsThatAreGone:
+    def test_they_are_left_out_and_counted(self, tmp_path, labels, crops):
+        path = edited(tmp_path, labels, lambda table: table.iloc[[2, 1, 0]])
+        said = []
+        read = PseudoLabels.read(path, crops.take(np.array([0, 1, 3])), said.append)
+        assert read.column(names.IDENTITY).tolist() == [0, 2, -1]
+        assert len(said) == 1 and "1 of 3 rows" in said[0] and "row 2: 'visible/c, d.jpg'" in said[0]
+
+    def test_rows_after_them_keep_their_numbers(self, tmp_path, crops):
+        path = written(tmp_path, f"path,identity\nvisible/x.jpg,1\n{PATHS[0]},2\n{PATHS[1]},b\n")
+        with pytest.raises(DataError, match=r"row 4: identity 'b'"):
+            PseudoLabels.read(path, crops)
+
+    def test_labels_of_other_data_are_refused(self, tmp_path, labels, crops):
+        path = edited(tmp_path, labels, lambda table: table.assign(path=["a", "b", "c", PATHS[3]]))
+        with pytest.raises(ForeignLabels, match=r"3 of 4 rows .*row 2: 'a'.*labels of other data.*--stage cluster"):
+            PseudoLabels.read(path, crops)
+        with pytest.raises(ForeignLabels, match="a header and no rows"):
+            PseudoLabels.read(edited(tmp_path, labels, lambda table: table.iloc[:0]), crops)
+
+
 class TestRefusals:
     def refuse(self, path, crops, *words):
         with pytest.raises(DataError) as caught:
@@ -171,22 +192,16 @@ class TestRefusals:
     def test_a_folder(self, tmp_path, crops):
         self.refuse(tmp_path, crops)
 
-    @pytest.mark.parametrize(
-        "content", [b"", b"\xff\xfe\x00\x01\x02", b'path,identity\n"a,1\n', b"path,identity\na,1,2,3\nb,1\n"]
-    )
-    def test_no_table(self, tmp_path, crops, content):
-        path = tmp_path / "labels.csv"
-        path.write_bytes(content)
-        self.refuse(path, crops)
+    def test_an_empty_file(self, tmp_path, crops):
+        self.refuse(written(tmp_path, ""), crops, "the file is empty", "starts with the line path,modality,cluster")
+
+    def test_a_row_that_was_cut(self, tmp_path, crops):
+        self.refuse(written(tmp_path, f"path,identity\n{PATHS[0]},1\n{PATHS[1]}\n"), crops, "row 3", "'identity'")
 
     @pytest.mark.parametrize("column", [names.PATH, names.IDENTITY])
     def test_a_column_is_missing(self, tmp_path, labels, crops, column):
         path = edited(tmp_path, labels, lambda table: table.drop(columns=column))
         self.refuse(path, crops, f"no column '{column}'")
-
-    def test_a_path_that_is_none_of_the_crops(self, tmp_path, labels, crops):
-        path = edited(tmp_path, labels, lambda table: table.assign(path=[*PATHS[:2], "visible/x.jpg", PATHS[3]]))
-        self.refuse(path, crops, "row 4", "'visible/x.jpg'", "none of the data's crops")
 
     def test_an_empty_path(self, tmp_path, crops):
         self.refuse(written(tmp_path, f"path,identity\n{PATHS[0]},1\n,2\n"), crops, "row 3", "path")

@@ -59,7 +59,7 @@ def test_a_spared_checkpoint_stays_however_old(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"x" * 500])
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "epoch_001.safetensors").write_bytes(content)
-    with pytest.raises(DataError, match=r"epoch_001\.safetensors: not a readable checkpoint"):
+    with pytest.raises(DataError, match=r"epoch_001\.safetensors: a damaged checkpoint"):
         latest_checkpoint(tmp_path)
 
 

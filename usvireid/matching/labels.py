@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import pandas as pd
 from usvireid import names
 from usvireid.clustering.result import Clusters
 from usvireid.data.crops import Crops, Rows
+from usvireid.data.tables import TableKind, read_table
 from usvireid.errors import DataError
 from usvireid.files import write_atomically
 
+_LABELS = TableKind("a labels file", (names.PATH, names.IDENTITY), names.LABEL_COLUMNS, marks_missing=False)
 _INTEGERS = (names.CLUSTER, names.SUB_CLUSTER, names.IDENTITY)
 
 
@@ -131,34 +133,59 @@ class PseudoLabels:
         return self.table.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode()
 
     @classmethod
-    def read(cls, path: Path, crops: Crops) -> PseudoLabels:
+    def read(cls, path: Path, crops: Crops, warn: Callable[[str], None] | None = None) -> PseudoLabels:
         """Read a labels file, possibly edited by hand, for the given crops.
 
         Rows may stand in any order; crops without a row get no label. Only `path` and `identity` have to be there.
+        Rows of crops that are none of the given ones (a file that has gone or cannot be decoded any more) are left out;
+        where they are more than half of the rows, the file is taken for one of other data and refused.
+
+        Args:
+            path: the file.
+            crops: the crops to label.
+            warn: told in one line how many rows were left out, where any were.
 
         Raises:
-            DataError: no file that can be read, not a CSV, a path that is none of the crops or occurs twice, a modality
-                that contradicts the crops, or a value that is not a label. The message names file and row.
+            ForeignLabels: more than half of the rows are of none of the crops.
+            DataError: no file that can be read, not a CSV, a path that occurs twice, a modality that contradicts the
+                crops, or a value that is not a label. The message names file and row.
         """
-        try:
-            # Only an empty field is missing: a crop may well be called "NA" or "null".
-            raw = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such labels file; run `--stage cluster` first.") from None
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
-        except (ValueError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not a readable CSV table ({str(error).strip()}).") from None
-        for column in (names.PATH, names.IDENTITY):
-            if column not in raw.columns:
-                raise DataError(f"{path}: no column '{column}'; a labels file has {', '.join(names.LABEL_COLUMNS)}.")
-        return cls(_align(raw, crops, path))
+        if not path.exists():
+            raise DataError(f"{path}: no such labels file; run `--stage cluster` first.")
+        raw = read_table(path, _LABELS)
+        known = raw[names.PATH].isin(crops.table[names.PATH]).to_numpy(dtype=bool)
+        _refuse(raw[names.PATH].isna().to_numpy(dtype=bool), raw, path, names.PATH, "is empty; name a crop")
+        if not known.all() or (raw.empty and len(crops)):
+            unknown = _unknown(raw, known, path)
+            if warn is not None:
+                warn(f"{unknown}; left out, as they are gone from the data or cannot be read")
+        return cls(_align(raw[known], crops, path))
+
+
+class ForeignLabels(DataError):
+    """Labels of other crops than those at hand."""
+
+
+def _unknown(raw: pd.DataFrame, known: np.ndarray, path: Path) -> str:
+    """Which rows name none of the crops, in words."""
+    if raw.empty:
+        raise ForeignLabels(f"{path}: the table has a header and no rows; cluster again with `--stage cluster`.")
+    first = int(np.flatnonzero(~known)[0])
+    unknown = (
+        f"{path}: {int((~known).sum())} of {len(raw)} rows name no crop of the data "
+        f"(the first is row {first + 2}: '{raw[names.PATH].iloc[first]}')"
+    )
+    if 2 * int(known.sum()) < len(raw):
+        raise ForeignLabels(
+            f"{unknown}, so these are the labels of other data; correct the paths, or cluster again with "
+            "`--stage cluster`."
+        )
+    return unknown
 
 
 def _align(raw: pd.DataFrame, crops: Crops, path: Path) -> pd.DataFrame:
     """The rows of a labels file brought into the order of the crops, checked."""
     position = pd.Index(crops.table[names.PATH]).get_indexer(pd.Index(raw[names.PATH]))
-    _refuse(position < 0, raw, path, names.PATH, "is none of the data's crops; correct or remove the row")
     _refuse(raw[names.PATH].duplicated().to_numpy(), raw, path, names.PATH, "has a row already; keep one")
     table = crops.table[[names.PATH, names.MODALITY]].copy()
     if names.MODALITY in raw.columns:
@@ -188,5 +215,5 @@ def _align(raw: pd.DataFrame, crops: Crops, path: Path) -> pd.DataFrame:
 
 def _refuse(bad: np.ndarray, raw: pd.DataFrame, path: Path, column: str, why: str) -> None:
     if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise DataError(f"{path}: row {row + 2}: {column} '{raw[column].fillna('').iloc[row]}' {why}.")
+        at = int(np.flatnonzero(bad)[0])
+        raise DataError(f"{path}: row {int(raw.index[at]) + 2}: {column} '{raw[column].fillna('').iloc[at]}' {why}.")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from torch import Tensor, nn
 from usvireid.errors import DataError
 from usvireid.files import write_atomically
 
-_PATTERN = "epoch_*.safetensors"
+_NAME = re.compile(r"epoch_(\d+)\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,19 @@ class Checkpoint:
         """The tensors of one part, without its prefix."""
         return {key.removeprefix(prefix): value for key, value in self.tensors.items() if key.startswith(prefix)}
 
+    def fact(self, name: str) -> Any:
+        """One of the facts.
+
+        Raises:
+            DataError: the checkpoint does not have it.
+        """
+        if name not in self.facts:
+            raise DataError(
+                f"the checkpoint of epoch {self.epoch} lacks '{name}', so no run wrote it as it is; remove its file, "
+                "and the same command goes on from the one before."
+            )
+        return self.facts[name]
+
     def write(self, folder: Path) -> Path:
         """Write `epoch_NNN.safetensors`, whole or not at all."""
         tensors = {key: value.detach().cpu().contiguous() for key, value in self.tensors.items()}
@@ -45,7 +61,7 @@ class Checkpoint:
                 tensors[key] = value.clone()
             seen.add(value.data_ptr())
         path = folder / f"epoch_{self.epoch:03d}.safetensors"
-        metadata = {"epoch": str(self.epoch), "facts": json.dumps(self.facts)}
+        metadata = {"epoch": str(self.epoch), "facts": json.dumps(self.facts), "crc32": _checksum(tensors)}
         write_atomically(path, save(tensors, metadata=metadata))
         return path
 
@@ -60,22 +76,50 @@ class Checkpoint:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-            return cls(epoch=int(metadata["epoch"]), tensors=tensors, facts=json.loads(metadata["facts"]))
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise DataError(
-                f"{path}: not a readable checkpoint ({error}); remove it to go on from the one before."
-            ) from None
+            if metadata["crc32"] != _checksum(tensors):
+                raise ValueError("its content has changed since it was written")
+            name = _NAME.fullmatch(path.name)
+            if name is None or int(name[1]) != int(metadata["epoch"]):
+                raise ValueError(f"it is that of epoch {metadata['epoch']}, under another name")
+            facts = json.loads(metadata["facts"])
+            if not isinstance(facts, dict):
+                raise ValueError("its facts are none")
+            return cls(epoch=int(metadata["epoch"]), tensors=tensors, facts=facts)
+        except KeyError as error:
+            raise DataError(f"{path}: a file of tensors, but no checkpoint of a run (it lacks {error})") from None
+        except (SafetensorError, ValueError, OSError, RecursionError) as error:
+            raise DataError(f"{path}: a damaged checkpoint ({' '.join(str(error).split())})") from None
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """A checksum over names and values; the format itself notices a file that is cut, but not one that is changed."""
+    crc = 0
+    for key in sorted(tensors):
+        # A contiguous tensor of one element may have any stride, which a view as bytes does not take.
+        flat = tensors[key].contiguous().as_strided((tensors[key].numel(),), (1,))
+        crc = zlib.crc32(flat.view(torch.uint8).numpy().data, zlib.crc32(key.encode(), crc))
+    return f"{crc:08x}"
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    return sorted(folder.glob(_PATTERN), key=_epoch_of)
+    return sorted((path for path in folder.glob("epoch_*") if _NAME.fullmatch(path.name)), key=_epoch_of)
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint, or None before the first epoch."""
+    """The newest checkpoint, or None before the first epoch.
+
+    Raises:
+        DataError: it is damaged; the message says what removing it would mean.
+    """
     files = checkpoint_files(folder)
-    return Checkpoint.read(files[-1]) if files else None
+    if not files:
+        return None
+    try:
+        return Checkpoint.read(files[-1])
+    except DataError as error:
+        onward = f"goes on from {files[-2].name}" if len(files) > 1 else "starts from the beginning"
+        raise DataError(f"{error}; remove the file, and the same command {onward}.") from None
 
 
 def newest_epoch(folder: Path) -> int:

@@ -19,7 +19,7 @@ from usvireid.encoders.features import Features
 from usvireid.encoders.gradients import gradient_features
 from usvireid.encoders.interface import Encoder
 from usvireid.encoders.make import make_encoder
-from usvireid.errors import UsageError, UsvireidError
+from usvireid.errors import DataError, UsageError, UsvireidError
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
@@ -220,12 +220,26 @@ class Experiment:
         return Checkpoint(epoch=epoch, tensors=tensors, facts={"optimizer_groups": groups, **facts})
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Bring back the state that `checkpoint` describes."""
+        """Bring back the state that `checkpoint` describes.
+
+        Raises:
+            DataError: it is of another network, or not whole.
+        """
         restore_encoder(self.encoder, checkpoint)
+        try:
+            self._restore_the_rest(checkpoint)
+        except (LookupError, ValueError, TypeError) as error:
+            raise DataError(
+                f"the checkpoint of epoch {checkpoint.epoch} is not whole ({type(error).__name__}: {error}); remove "
+                "its file, and the same command goes on from the one before."
+            ) from None
+        self._features = None
+
+    def _restore_the_rest(self, checkpoint: Checkpoint) -> None:
         if "classifier.weight" in checkpoint.tensors:
             weight = checkpoint.tensors["classifier.weight"]
             self.classifier(len(weight)).load_state_dict({"weight": weight})
-        restore_optimizer(self.optimizer, checkpoint.part("optimizer."), checkpoint.facts["optimizer_groups"])
+        restore_optimizer(self.optimizer, checkpoint.part("optimizer."), checkpoint.fact("optimizer_groups"))
         banks = {key.partition(".")[0] for key in checkpoint.part("memory.")}
         self.memories = {
             name: IdentityMemory.of_state(
@@ -236,7 +250,6 @@ class Experiment:
         torch.set_rng_state(checkpoint.tensors["random.cpu"])
         if self.compute.device.type == "cuda" and "random.cuda" in checkpoint.tensors:
             torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"], self.compute.device)
-        self._features = None
 
     def _augmentations(self) -> dict[str, tuple[Augmentation, ...]]:
         settings = self.settings.augment

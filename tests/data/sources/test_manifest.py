@@ -113,18 +113,14 @@ def test_one_file_under_two_spellings(root: Path) -> None:
         ("path;modality\na.jpg;visible\n", "separated by semicolons"),
         ("path,Path,modality\na.jpg,b.jpg,visible\n", "'path' stands in the header twice"),
         ("path,modality,modality\na.jpg,visible,visible\n", "'modality' stands in the header twice"),
-        ("path,modality\na.jpg,visible,extra\nb.jpg,infrared,extra\n", "not a readable CSV table"),
-        (GOOD + "c.jpg,visible,1,2,3\n", "not a readable CSV table"),
-        ('path,modality\n"a.jpg,visible\n', "not a readable CSV table"),
+        ("path,modality\na.jpg,visible,extra\nb.jpg,infrared,extra\n", "row 2 has 3 fields and the header 2"),
         ("path,modality\na.jpg,thermal\n", "row 2: unknown modality 'thermal'"),
-        (GOOD + "sub/c d.jpg\n", "row 4: no modality"),
+        (GOOD + "sub/c d.jpg\n", "row 4 ends before the column 'modality'"),
         ("path,modality\na.jpg,visible\n", "no row of modality infrared"),
         ("path,modality\na.jpg,infrared\n", "no row of modality visible"),
         ("path,modality,time\na.jpg,visible,noon\nb.jpg,infrared,1\n", "row 2: time 'noon'"),
-        (GOOD.encode("utf-16"), "not UTF-8 text"),
-        ("path,modality\nMöwe.jpg,visible\n".encode("latin-1"), "not UTF-8 text"),
-        (b"\x00\x01\x02\x03\x00\x00", "not a readable CSV table"),
-        (b"PK\x03\x04\x14\x00\x06\x00", "not a readable CSV table"),
+        (GOOD.encode("utf-16"), "line 1 is not UTF-8 text"),
+        ("path,modality\nMöwe.jpg,visible\n".encode("latin-1"), "line 2 is not UTF-8 text"),
     ],
 )
 def test_refusals(root: Path, content: str | bytes, says: str) -> None:
@@ -135,5 +131,7 @@ def test_a_file_that_cannot_be_read(root: Path, monkeypatch: pytest.MonkeyPatch)
     def refuse(*_: object, **__: object) -> object:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("usvireid.data.sources.manifest.pd.read_csv", refuse)
-    assert "cannot be read (Permission denied)" in refusal(root, GOOD)
+    file = write(root, GOOD)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)"):
+        read_manifest(file)

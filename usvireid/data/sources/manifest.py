@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -10,7 +9,10 @@ import pandas as pd
 
 from usvireid import names
 from usvireid.data.crops import Crops
+from usvireid.data.tables import TableKind, read_table
 from usvireid.errors import DataError
+
+_MANIFEST = TableKind("a manifest", (names.PATH, names.MODALITY), names.CROP_COLUMNS, marks_missing=True)
 
 
 def read_manifest(file: Path) -> Crops:
@@ -36,36 +38,10 @@ def read_manifest(file: Path) -> Crops:
 
 
 def _read_table(file: Path) -> pd.DataFrame:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(file, dtype="string", encoding="utf-8-sig", index_col=False)
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{file}: the file is empty; a manifest starts with the line path,modality.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{file}: not UTF-8 text; save it as CSV in UTF-8.") from None
-    except (ValueError, pd.errors.ParserWarning) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{file}: not a readable CSV table ({reason}).") from None
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); check its permissions.") from None
-    table.columns = pd.Index([str(column).strip().lower() for column in table.columns])
-    _refuse_bad_header([str(column) for column in table.columns], file)
+    table = read_table(file, _MANIFEST)
     if table.empty:
         raise DataError(f"{file}: the table has a header and no rows.")
     return table
-
-
-def _refuse_bad_header(columns: list[str], file: Path) -> None:
-    if any(not character.isprintable() for character in "".join(columns)):
-        raise DataError(f"{file}: not a readable CSV table (the first line is not text).")
-    if len(columns) == 1 and names.PATH in columns[0]:
-        for separator, word in ((";", "semicolons"), ("|", "bars")):
-            if separator in columns[0]:
-                raise DataError(f"{file}: the columns are separated by {word}; save it with commas.")
-    for column in names.CROP_COLUMNS:
-        if columns.count(column) > 1 or f"{column}.1" in columns:
-            raise DataError(f"{file}: the column '{column}' stands in the header twice; keep one.")
 
 
 def _plain(path: str) -> str:
