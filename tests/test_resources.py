@@ -42,8 +42,8 @@ def test_copies_are_equal_and_never_overwrite(tmp_path: Path) -> None:
     ("code", "message"),
     [
         ("def cluster(experiment, epoch): ...", "train is missing"),
-        ("import there_is_no_such_module", "cannot be imported .*there_is_no_such_module"),
-        ("def cluster(:", "cannot be imported .SyntaxError"),
+        ("import there_is_no_such_module", "cannot be imported: .*there_is_no_such_module"),
+        ("def cluster(:", "cannot be imported: SyntaxError"),
     ],
 )
 def test_recipes_that_cannot_be_used(tmp_path: Path, code: str, message: str) -> None:

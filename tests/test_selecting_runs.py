@@ -106,6 +106,7 @@ def test_the_selected_encoder_is_the_one_that_is_evaluated(capfd: Captured, tmp_
     assert code == 0
     found = json.loads(out)
     assert found.pop("selection")["epoch"] == 1
+    assert set(found.pop("fingerprints")) == set(expected)
     assert found == expected
     assert call(capfd, "run", "--out", run, "--stage", "evaluate")[0] == 0
     assert json.loads((run / "evaluation.json").read_text())["scores"] == expected

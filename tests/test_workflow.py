@@ -336,7 +336,7 @@ def test_a_damaged_checkpoint_says_what_removing_it_means(capfd: Captured, tmp_p
     code, _, err = call(capfd, "run", "--out", run, *stages, "--epochs", 3)
     assert code == 1
     assert "epoch_002.safetensors: a damaged checkpoint (its content has changed" in error_line(err)
-    assert "remove the file, and the same command goes on from epoch_001.safetensors" in error_line(err)
+    assert "remove the file, and the same `usvireid run` goes on from epoch_001.safetensors" in error_line(err)
     first.unlink()
     assert "starts from the beginning" in error_line(call(capfd, "evaluate", run, folders)[2])
     second.unlink()

@@ -85,7 +85,7 @@ RETURN = 'return Colours(settings.options.get("width", 16))'
             "def build(settings)",
             r"mine\.py: the encoder has to define make\(settings\); make is missing",
         ),
-        ("import cat, nn", "import dog", r"mine\.py: the encoder cannot be imported \(ImportError: .*dog"),
+        ("import cat, nn", "import dog", r"mine\.py: the encoder cannot be imported: ImportError: .*dog"),
         (RETURN, "return nn.Linear(3, 16)", r"make\(settings\) returned a Linear; it has to return an usvireid"),
         (RETURN, "return Colours()", r"mine\.py, line 18: make\(settings\) fails \(TypeError: .*width"),
         ("def forward", "def backward", r"line 18: make\(settings\) fails \(TypeError: .*abstract"),

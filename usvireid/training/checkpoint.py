@@ -113,13 +113,15 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
         DataError: it is damaged; the message says what removing it would mean.
     """
     files = checkpoint_files(folder)
-    if not files:
-        return None
+    return _read(files[-1], files[:-1]) if files else None
+
+
+def _read(path: Path, before: list[Path]) -> Checkpoint:
     try:
-        return Checkpoint.read(files[-1])
+        return Checkpoint.read(path)
     except DataError as error:
-        onward = f"goes on from {files[-2].name}" if len(files) > 1 else "starts from the beginning"
-        raise DataError(f"{error}; remove the file, and the same command {onward}.") from None
+        onward = f"goes on from {before[-1].name}" if before else "starts from the beginning"
+        raise DataError(f"{error}; remove the file, and the same `usvireid run` {onward}.") from None
 
 
 def newest_epoch(folder: Path) -> int:
@@ -136,7 +138,7 @@ def read_epoch(folder: Path, epoch: int) -> Checkpoint:
     path = folder / f"epoch_{epoch:03d}.safetensors"
     if not path.is_file():
         raise DataError(f"{path}: the checkpoint of the selected epoch is gone; bring it back.")
-    return Checkpoint.read(path)
+    return _read(path, [other for other in checkpoint_files(folder) if _epoch_of(other) < epoch])
 
 
 def remove_old(folder: Path, keep: int, spare: int | None = None) -> None:
