@@ -26,6 +26,18 @@ from usvireid.evaluation.searches.search import as_rows
 PERMUTATION_FILE = "exp/rand_perm_cam.mat"
 """Relative to the data folder."""
 _ARRAY = "rand_perm_cam"
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    IndexError,
+    NotImplementedError,
+    MemoryError,
+    MatReadError,
+    zlib.error,
+)
+"""What SciPy raises on files that are damaged or of a version that it does not read."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Permutations:
             ) from None
         except KeyError:
             raise DataError(f"{path}: holds no array {_ARRAY}; take the file of the data set.") from None
-        except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, zlib.error) as error:
+        except _UNREADABLE as error:
             raise DataError(f"{path}: cannot be read as a MATLAB file ({' '.join(str(error).split())}).") from None
         cameras = [np.ravel(camera) for camera in np.ravel(array)]
         if array.dtype != object or any(camera.dtype != object for camera in cameras):
