@@ -110,9 +110,10 @@ class Permutations:
         if not (cell_of_camera.isdecimal() and cell_of_identity.isdecimal()):
             raise DataError(f"{self.path}: knows cameras and identities by numbers, so it has no draw of {what}.")
         at, who = int(cell_of_camera) - 1, int(cell_of_identity) - 1
-        if not (0 <= at < len(self.cells) and 0 <= who < len(self.cells[at]) and np.size(self.cells[at][who])):
+        known = 0 <= at < len(self.cells) and 0 <= who < len(self.cells[at])
+        cell = np.atleast_2d(self.cells[at][who]) if known else np.empty((0, 0))
+        if not cell.size or cell.dtype.kind not in "iuf":
             raise DataError(f"{self.path}: has no permutation of {what}; take the file of the data set.")
-        cell = np.atleast_2d(self.cells[at][who])
         if trial >= len(cell):
             raise DataError(
                 f"{self.path}: has {len(cell)} trials of {what}, so there is no trial {trial}; "
