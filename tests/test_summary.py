@@ -49,3 +49,10 @@ def test_without_identities_there_are_no_score_rows() -> None:
 def test_nothing_yet() -> None:
     assert summary_table([]) is None
     assert summary_table([line(0)]) is None
+
+
+def test_one_epoch_and_lines_that_a_hand_has_shortened() -> None:
+    assert "1 epoch," in shown([line(1)])
+    text = shown([{"epoch": 0}, {"epoch": 1, "losses": {"a": 1}, "phase": "intra", "seconds": 3, "clusters": None}])
+    assert "1 epoch, 0.0 minutes" in text
+    assert summary_table([{"epoch": 1, "losses": {"a": 1}}]) is None

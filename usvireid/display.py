@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+_ANY_WIDTH = 10_000
 _PLAIN_EVERY = 15.0
 """Seconds between plain progress lines of one task."""
 
@@ -48,7 +50,11 @@ class Display:
 
     def result(self, table: Table) -> None:
         """A table that the command was called for."""
-        self.output.print(table)
+        self.output.print(fitting(table, self.output))
+
+    def table(self, table: Table) -> None:
+        """A table beside the progress."""
+        self.console.print(fitting(table, self.console), soft_wrap=False)
 
     def warn(self, text: str) -> None:
         """A line that stays and stands out."""
@@ -94,6 +100,20 @@ class Display:
                 before = done
 
             yield progress
+
+
+def fitting(table: Table, console: Console) -> Table:
+    """A table as it is, or, where that is too wide for the console and narrower this way, with rows for columns."""
+    turned = Table(title=table.title, title_justify=table.title_justify, caption=table.caption, box=table.box)
+    turned.add_column(table.columns[0].header)
+    rows = list(zip(*(column.cells for column in table.columns), strict=True))
+    for row in rows:
+        turned.add_column(row[0], justify="right")
+    for place, column in enumerate(table.columns[1:], start=1):
+        turned.add_row(column.header, *(row[place] for row in rows))
+    options = console.options.update(max_width=_ANY_WIDTH)
+    widths = [Measurement.get(console, options, each).maximum for each in (table, turned)]
+    return turned if widths[0] > console.width and widths[1] < widths[0] else table
 
 
 class _PlainTask:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from usvireid import names
 from usvireid.evaluation.protocols import DIRECTIONS, direction_name
+from usvireid.quality.lines import find, number
 
 Metrics = Sequence[dict[str, Any]]
 """Lines of `metrics.jsonl`, in the order of the epochs."""
@@ -18,7 +19,7 @@ Metrics = Sequence[dict[str, Any]]
 
 def summary_table(metrics: Metrics) -> Table | None:
     """The untrained encoder, the first epoch and the last beside each other; None before the first epoch."""
-    trained = [line for line in metrics if line.get("losses")]
+    trained = [line for line in metrics if line.get("losses") and line.get("phase")]
     if not trained:
         return None
     columns = [line for line in metrics if line["epoch"] == 0] + trained[:1] + trained[1:][-1:]
@@ -31,8 +32,9 @@ def summary_table(metrics: Metrics) -> Table | None:
         cells = [cell(line) for line in columns]
         if any(cells):
             table.add_row(title, *(text or "-" for text in cells))
-    total = sum(sum(line["seconds"].values()) for line in metrics)
-    table.caption = f"{trained[-1]['epoch']} epochs, {total / 60:.1f} minutes"
+    total = sum(_seconds(line) for line in metrics)
+    epochs = trained[-1]["epoch"]
+    table.caption = f"{epochs} {'epoch' if epochs == 1 else 'epochs'}, {total / 60:.1f} minutes"
     return table
 
 
@@ -46,25 +48,30 @@ def _rows() -> list[tuple[str, Callable[[dict[str, Any]], str]]]:
     for query, gallery in DIRECTIONS:
         name = direction_name(query, gallery)
         rows.append((f"Rank-1 / mAP {name.replace('->', ' → ')}", partial(_scores, name)))
-    rows.append(("training images a second", lambda line: f"{line['images_per_second']:.0f}" if _trains(line) else ""))
-    rows.append(("peak memory, MB", lambda line: f"{line['peak_memory_mb']:,.0f}"))
+    rows.append(("training images a second", partial(_figure, "images_per_second")))
+    rows.append(("peak memory, MB", partial(_figure, "peak_memory_mb")))
     return rows
 
 
 def _has(line: dict[str, Any]) -> bool:
-    return "quality" in line
+    return isinstance(find(line, "quality", "shared_identities"), int)
 
 
-def _trains(line: dict[str, Any]) -> bool:
-    return "images_per_second" in line
+def _seconds(line: dict[str, Any]) -> float:
+    seconds = line.get("seconds")
+    return sum(number(value) or 0.0 for value in seconds.values()) if isinstance(seconds, dict) else 0.0
 
 
 def _clusters(modality: str, line: dict[str, Any]) -> str:
-    return f"{line['clusters'][modality]} ({line['outliers'][modality]})" if _has(line) else ""
+    clusters, outliers = find(line, "clusters", modality), find(line, "outliers", modality)
+    return "" if clusters is None or outliers is None else f"{clusters} ({outliers})"
 
 
 def _scores(direction: str, line: dict[str, Any]) -> str:
-    found = (line.get("evaluation") or {}).get(direction)
-    if found is None or found["rank1"] is None:
-        return ""
-    return f"{100 * found['rank1']:.1f} / {100 * found['mAP']:.1f} %"
+    rank1, mean = (number(find(line, "evaluation", direction, score)) for score in ("rank1", "mAP"))
+    return "" if rank1 is None or mean is None else f"{100 * rank1:.1f} / {100 * mean:.1f} %"
+
+
+def _figure(key: str, line: dict[str, Any]) -> str:
+    value = number(line.get(key))
+    return "" if value is None else f"{value:,.0f}"

@@ -134,7 +134,7 @@ class Workflow:
             self._evaluate()
         summary = summary_table(self.run.metrics())
         if summary is not None:
-            self.display.console.print(summary)
+            self.display.table(summary)
         if "report" in stages or stages == ["cluster"]:
             _report(self.run, self.truth, self.display)
 
@@ -260,7 +260,7 @@ class Workflow:
         self.run.write_evaluation(
             {"epoch": self.finished, **self.settings.evaluation.model_dump(mode="json"), "scores": evaluation.to_dict()}
         )
-        self.display.console.print(evaluation.table(f"Retrieval after epoch {self.finished}, in percent"))
+        self.display.table(evaluation.table(f"Retrieval after epoch {self.finished}, in percent"))
 
     def _new_monitor(self) -> Monitor:
         self.experiment.monitor = Monitor(self.display)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from usvireid.data.check import Count, DataReport, Spread
+from usvireid.display import fitting
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _MOST_ROWS = 20
@@ -17,7 +18,7 @@ _MOST_ROWS = 20
 def render(report: DataReport, console: Console) -> None:
     """Print a data report: what there is, then what was found, the serious first."""
     console.print(Text(f"{report.source}: {report.crops} crops", style="bold"))
-    console.print(_modalities(report))
+    console.print(fitting(_modalities(report), console))
     for title, counts in (("camera", report.cameras), ("split", report.splits)):
         if counts:
             console.print(_counts(title, counts))
