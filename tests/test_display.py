@@ -33,6 +33,16 @@ def test_a_table_that_is_too_wide_is_turned(width: int) -> None:
     assert "scores" in text and "in percent" in text and "…" not in text
 
 
+def test_a_table_too_wide_either_way_has_a_line_per_cell() -> None:
+    table = Table("", *(f"heading {number}" for number in range(9)))
+    for row in range(9):
+        table.add_row(f"row {row}", *(f"{row}.{number}" for number in range(9)))
+    lines = [line.strip(" │") for line in printed(table, 40)]
+    assert "…" not in "".join(lines)
+    at = next(place for place, line in enumerate(lines) if line.startswith("row 4"))
+    assert lines[at + 2].split() == ["heading", "1", "│", "4.1"]
+
+
 def test_a_table_that_fits_stays_as_it_is() -> None:
     console = Console(width=200, file=io.StringIO())
     table = wide()

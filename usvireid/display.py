@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -103,17 +104,41 @@ class Display:
 
 
 def fitting(table: Table, console: Console) -> Table:
-    """A table as it is, or, where that is too wide for the console and narrower this way, with rows for columns."""
-    turned = Table(title=table.title, title_justify=table.title_justify, caption=table.caption, box=table.box)
+    """A table as it is; where that is too wide for the console with rows for columns, or else a line per cell."""
+    forms = (table, _turned(table), _stacked(table))
+    options = console.options.update(max_width=_ANY_WIDTH)
+    widths = [Measurement.get(console, options, form).maximum for form in forms]
+    return next((form for form, width in zip(forms, widths, strict=True) if width <= console.width), forms[2])
+
+
+def _turned(table: Table) -> Table:
+    turned = _like(table)
     turned.add_column(table.columns[0].header)
-    rows = list(zip(*(column.cells for column in table.columns), strict=True))
-    for row in rows:
+    for row in _rows(table):
         turned.add_column(row[0], justify="right")
     for place, column in enumerate(table.columns[1:], start=1):
-        turned.add_row(column.header, *(row[place] for row in rows))
-    options = console.options.update(max_width=_ANY_WIDTH)
-    widths = [Measurement.get(console, options, each).maximum for each in (table, turned)]
-    return turned if widths[0] > console.width and widths[1] < widths[0] else table
+        turned.add_row(column.header, *(row[place] for row in _rows(table)))
+    return turned
+
+
+def _stacked(table: Table) -> Table:
+    stacked = _like(table)
+    stacked.show_header = False
+    stacked.add_column()
+    stacked.add_column(justify="right")
+    for row in _rows(table):
+        stacked.add_row(row[0], "")
+        for column, cell in zip(table.columns[1:], row[1:], strict=True):
+            stacked.add_row(Padding(column.header, (0, 0, 0, 2)), cell)
+    return stacked
+
+
+def _like(table: Table) -> Table:
+    return Table(title=table.title, title_justify=table.title_justify, caption=table.caption, box=table.box)
+
+
+def _rows(table: Table) -> list[tuple[RenderableType, ...]]:
+    return list(zip(*(column.cells for column in table.columns), strict=True))
 
 
 class _PlainTask:
