@@ -2,7 +2,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -151,3 +154,74 @@ def test_an_output_folder_that_cannot_be_made(capfd: pytest.CaptureFixture[str],
     code, _, err = call(capfd, "run", folders, "--out", tmp_path / "file" / "run", *tiny_options())
     assert code == 1
     assert "cannot be written to" in error_line(err)
+
+
+def in_a_process(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "usvireid.cli", *map(str, arguments)]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **options)
+
+
+def test_without_a_command_the_help_stands_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    for arguments in ((), ("data",)):
+        code, _, err = call(capfd, *arguments)
+        assert code == 2
+        assert "error:" not in err
+        assert "\nCommands:\n" in err
+
+
+def test_a_terminal_that_knows_few_signs(folders: Path) -> None:
+    done = in_a_process(
+        "data", "check", folders, env={**os.environ, "PYTHONIOENCODING": "ascii"}, stdout=subprocess.PIPE
+    )
+    assert done.returncode == 0, done.stderr
+    assert "48 crops" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_results_that_cannot_be_written(capfd: pytest.CaptureFixture[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = in_a_process("configs", "--defaults", stdout=full)
+    assert done.returncode == 1
+    assert "standard output cannot be written (No space left on device)" in error_line(done.stderr)
+
+
+def test_what_nobody_thought_of_is_one_line_with_its_traceback_kept(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> None:
+        raise ZeroDivisionError("one\ntwo")
+
+    monkeypatch.setattr(cli, "_list", fail)
+    monkeypatch.setattr(tempfile, "mkstemp", partial(tempfile.mkstemp, dir=tmp_path))
+    code, _, err = call(capfd, "configs")
+    assert code == 1
+    (kept,) = tmp_path.iterdir()
+    assert error_line(err) == f"error: unexpected ZeroDivisionError: one two; the traceback stands in {kept}."
+    assert "in fail" in kept.read_text()
+    monkeypatch.setenv("USVIREID_TRACEBACK", "1")
+    monkeypatch.setattr(tempfile, "mkstemp", lambda **_: os.open(tmp_path / "gone" / "file", os.O_RDONLY))
+    err = call(capfd, "configs")[2]
+    assert "in fail" in err
+    assert err.endswith("error: unexpected ZeroDivisionError: one two; USVIREID_TRACEBACK=1 shows the traceback.\n")
+
+
+@pytest.mark.parametrize(("command", "goes_on"), [("configs", False), ("run", True)])
+def test_what_is_said_when_it_is_stopped(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, goes_on: bool
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_list", stop)
+    monkeypatch.setattr("usvireid.run.begin", stop)
+    code, _, err = call(capfd, command)
+    assert code == 130
+    assert ("the same command goes on" in error_line(err)) is goes_on
+
+
+def test_settings_that_differ_are_capped(capfd: pytest.CaptureFixture[str], tmp_path: Path, folders: Path) -> None:
+    assert call(capfd, "run", folders, "--out", tmp_path / "run", "--stage", "cluster", *tiny_options())[0] == 0
+    code, _, err = call(capfd, "run", folders, "--out", tmp_path / "run", "--config", "folder")
+    assert code == 2
+    assert error_line(err).count(" there, ") == 5
+    assert " more). Give another --out" in error_line(err)

@@ -4,7 +4,7 @@ from typing import BinaryIO
 import pytest
 
 from usvireid.errors import UsvireidError
-from usvireid.files import write_atomically
+from usvireid.files import size_text, write_atomically
 
 
 def test_new_content_replaces_old_and_nothing_is_left_over(tmp_path: Path) -> None:
@@ -36,3 +36,22 @@ def test_an_error_of_another_kind_passes_and_cleans_up(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a bug"):
         write_atomically(tmp_path / "file.txt", broken)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (9_949, "9.9 kB"),
+        (9_960, "10 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (4_260_000_000, "4.3 GB"),
+        (12_345_678_901_234, "12 TB"),
+        (10**18, "1000000 TB"),
+    ],
+)
+def test_sizes_as_a_person_reads_them(count: int, text: str) -> None:
+    assert size_text(count) == text

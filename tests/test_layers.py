@@ -50,7 +50,7 @@ def test_what_is_refused_is_named(assignment: str, message: str) -> None:
         made(assignment)
 
 
-@pytest.mark.parametrize("text", ["training.epochs", "=5", "training..epochs=3", "a={"])
+@pytest.mark.parametrize("text", ["training.epochs", "=5", "training..epochs=3", "a={", "a={b: 1, b: 2}"])
 def test_assignments_that_cannot_be_read(text: str) -> None:
     with pytest.raises(UsageError, match="--set"):
         parse_assignment(text)
@@ -66,6 +66,52 @@ def test_a_file_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(settings))
     assert make_settings([("file", read_settings_file(path))]) == settings
+
+
+def test_who_set_a_wrong_value_is_named() -> None:
+    layers = [("a.yaml", {"seed": -1, "neighbors": {"k1": 5}}), ("--set", {"neighbors": {"k2": 3}})]
+    with pytest.raises(UsageError, match=r"^a\.yaml: setting seed: "):
+        make_settings(layers)
+    layers[1][1]["seed"] = "x"
+    with pytest.raises(UsageError, match=r"^--set: setting seed: "):
+        make_settings(layers)
+    with pytest.raises(UsageError, match=r"^a\.yaml: setting neighbors: k2 .6. is larger than k1 .5."):
+        make_settings([("a.yaml", {"neighbors": {"k1": 5}})])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("seed: 1\nepochs: 2\nseed: 3\n", "line 3: 'seed' stands there twice"),
+        ("neighbors:\n  k1: 3\n  k1: 4\n", "line 3: 'k1' stands there twice"),
+        ("a: 1\n\tb: 2\n", "line 2: "),
+        ("a: 2020-99-99\n", "not YAML"),
+        ("a: \x01\n", "not YAML"),
+        ("a: !!python/name:os.system x", "could not determine a constructor"),
+        ("[" * 5000, "nested too deeply"),
+    ],
+)
+def test_files_say_which_line_is_wrong(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(content)
+    with pytest.raises(UsageError) as caught:
+        read_settings_file(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+def test_merged_and_repeated_parts_of_a_file_are_no_names_that_stand_twice(tmp_path: Path) -> None:
+    path = tmp_path / "good.yaml"
+    path.write_text("options:\n  a: &a {x: 1, y: 2}\n  b: {<<: *a, x: 3}\n  c: *a\n")
+    made = make_settings([("good.yaml", read_settings_file(path))])
+    assert made.options == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": {"x": 1, "y": 2}}
+
+
+def test_a_value_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "endless.yaml"
+    path.write_text("options: &a\n  x: *a\n")
+    with pytest.raises(UsageError, match="options"):
+        make_settings([("endless.yaml", read_settings_file(path))])
 
 
 @pytest.mark.parametrize("content", ["a: [", "- 1", "\tx: 1"])

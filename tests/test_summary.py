@@ -61,3 +61,10 @@ def test_the_selected_epoch_has_a_column_and_is_named() -> None:
     assert "The run so far (selected on test)" in text
     assert "epoch 2 (cross)" in text
     assert "epoch 2 of 3, selected on test (Rank-1 20.0 %)" in text
+
+
+def test_one_epoch_and_lines_that_a_hand_has_shortened() -> None:
+    assert "1 epoch," in shown([line(1)])
+    text = shown([{"epoch": 0}, {"epoch": 1, "losses": {"a": 1}, "phase": "intra", "seconds": 3, "clusters": None}])
+    assert "1 epoch, 0.0 minutes" in text
+    assert summary_table([{"epoch": 1, "losses": {"a": 1}}]) is None

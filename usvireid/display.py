@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,6 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+_ANY_WIDTH = 10_000
 _PLAIN_EVERY = 15.0
 """Seconds between plain progress lines of one task."""
 
@@ -48,7 +51,11 @@ class Display:
 
     def result(self, table: Table) -> None:
         """A table that the command was called for."""
-        self.output.print(table)
+        self.output.print(fitting(table, self.output))
+
+    def table(self, table: Table) -> None:
+        """A table beside the progress."""
+        self.console.print(fitting(table, self.console), soft_wrap=False)
 
     def warn(self, text: str) -> None:
         """A line that stays and stands out."""
@@ -94,6 +101,44 @@ class Display:
                 before = done
 
             yield progress
+
+
+def fitting(table: Table, console: Console) -> Table:
+    """A table as it is; where that is too wide for the console with rows for columns, or else a line per cell."""
+    forms = (table, _turned(table), _stacked(table))
+    options = console.options.update(max_width=_ANY_WIDTH)
+    widths = [Measurement.get(console, options, form).maximum for form in forms]
+    return next((form for form, width in zip(forms, widths, strict=True) if width <= console.width), forms[2])
+
+
+def _turned(table: Table) -> Table:
+    turned = _like(table)
+    turned.add_column(table.columns[0].header)
+    for row in _rows(table):
+        turned.add_column(row[0], justify="right")
+    for place, column in enumerate(table.columns[1:], start=1):
+        turned.add_row(column.header, *(row[place] for row in _rows(table)))
+    return turned
+
+
+def _stacked(table: Table) -> Table:
+    stacked = _like(table)
+    stacked.show_header = False
+    stacked.add_column()
+    stacked.add_column(justify="right")
+    for row in _rows(table):
+        stacked.add_row(row[0], "")
+        for column, cell in zip(table.columns[1:], row[1:], strict=True):
+            stacked.add_row(Padding(column.header, (0, 0, 0, 2)), cell)
+    return stacked
+
+
+def _like(table: Table) -> Table:
+    return Table(title=table.title, title_justify=table.title_justify, caption=table.caption, box=table.box)
+
+
+def _rows(table: Table) -> list[tuple[RenderableType, ...]]:
+    return list(zip(*(column.cells for column in table.columns), strict=True))
 
 
 class _PlainTask:

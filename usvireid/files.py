@@ -14,10 +14,19 @@ from usvireid.errors import UsvireidError
 _SUFFIX = ".part"
 
 
-def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
+def write_atomically(
+    path: Path,
+    content: bytes | Callable[[BinaryIO], None],
+    remedy: str = "Free space or choose another folder, then run the same command again.",
+) -> None:
     """Replace `path` by a complete new file; on any failure the old one stays as it was.
 
     The new content goes to a temporary file beside `path`, reaches the disk, and takes the name in one step.
+
+    Args:
+        path: the file.
+        content: its content, or what writes it.
+        remedy: what a person can do where it cannot be written.
 
     Raises:
         UsvireidError: the disk is full or the folder cannot be written to; the message names the file.
@@ -37,13 +46,24 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], None]) ->
         Path(temporary).replace(path)
     except OSError as error:
         raise UsvireidError(
-            f"{path}: cannot be written ({error.strerror or error}); nothing was changed. "
-            "Free space or choose another folder, then run the same command again."
+            f"{path}: cannot be written ({error.strerror or error}); nothing was changed. {remedy}"
         ) from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
+
+
+def size_text(count: float) -> str:
+    """A number of bytes as a person reads it: 512 bytes, 20 kB, 1.5 GB."""
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    units = ["kB", "MB", "GB", "TB"]
+    value = count / 1000
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if value >= 9.95 else f"{value:.1f} {units[0]}"
 
 
 def is_unfinished(path: Path) -> bool:

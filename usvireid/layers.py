@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +33,34 @@ def make_settings(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
         _refuse_unknown_keys(layer, Settings, origin, ())
         merged = merge(merged, layer)
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise UsageError(_explain(error.errors())) from None
+        raise UsageError(_explain(error.errors(), layers)) from None
+    try:
+        settings.model_dump(mode="json")
+    except (ValueError, RecursionError):
+        raise UsageError("setting options: holds a value that no settings file can hold; use plain values.") from None
+    return settings
 
 
-def _explain(errors: list[ErrorDetails]) -> str:
-    """The first wrong setting; one that may be of several types has a message for each."""
+def _explain(errors: list[ErrorDetails], layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """The first wrong setting, and who set it; one that may be of several types has a message for each."""
     path = _setting_at(errors[0]["loc"])
     messages = [error["msg"].removeprefix("Value error, ") for error in errors if _setting_at(error["loc"]) == path]
     value = errors[0]["input"]
     shown = "" if isinstance(value, Mapping | BaseModel) else f" (it is {value!r})"
-    return f"setting {path + ': ' if path else ''}{', or '.join(dict.fromkeys(messages))}{shown}."
+    origin = next((f"{origin}: " for origin, layer in reversed(layers) if path and _sets(layer, path)), "")
+    return f"{origin}setting {path + ': ' if path else ''}{', or '.join(dict.fromkeys(messages))}{shown}."
+
+
+def _sets(layer: Mapping[str, Any], path: str) -> bool:
+    """Whether a layer has a value for a setting, or for any of a group of settings."""
+    value: Any = layer
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
 
 
 def _setting_at(location: tuple[int | str, ...]) -> str:
@@ -63,19 +79,55 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     """The content of a YAML settings file.
 
     Raises:
-        UsageError: it cannot be read, is not YAML, or is not a mapping.
+        UsageError: it cannot be read, is not YAML, has a name twice, or is not a mapping; the message names the line.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: the settings file cannot be read ({error}).") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())}).") from None
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: the settings file cannot be read ({error.strerror or error}).") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: the settings file cannot be read (not UTF-8 text); save it as UTF-8.") from None
+    try:
+        content = _from_yaml(text)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise UsageError(f"{path}: holds a {type(content).__name__}; a settings file is a mapping of names to values.")
     return content
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a name that stands twice in a mapping, of which YAML would take the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """As of the base class, after a look at the names."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"'{key.value}' stands there twice; keep one", problem_mark=key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
+
+
+def _from_yaml(text: str) -> Any:
+    """The content of YAML text.
+
+    Raises:
+        ValueError: it is none; the message says where.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
+        raise ValueError(f"{line}{error.problem or 'not YAML'}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # signs that no YAML has, a date or number that is none
+        raise ValueError(f"not YAML ({' '.join(str(error).split())})") from None
 
 
 def parse_assignment(text: str) -> dict[str, Any]:
@@ -88,8 +140,8 @@ def parse_assignment(text: str) -> dict[str, Any]:
     if not equals or not all(name.strip().split(".")):
         raise UsageError(f"--set {text}: write it as name=value, for example training.epochs=5.")
     try:
-        content = yaml.safe_load(value)
-    except yaml.YAMLError:
+        content = _from_yaml(value)
+    except ValueError:
         raise UsageError(f"--set {text}: the value cannot be read; quote it as YAML.") from None
     return nested(name.strip(), _number_of(content) if isinstance(content, str) else content)
 

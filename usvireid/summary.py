@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from usvireid import names
+from usvireid.quality.lines import find, number
 from usvireid.quality.selection import LAST, Selection
 
 Metrics = Sequence[dict[str, Any]]
@@ -26,7 +27,7 @@ def summary_table(metrics: Metrics, selection: Selection | None = None) -> Table
     Returns:
         The table; None before the first epoch.
     """
-    trained = [line for line in metrics if line.get("losses")]
+    trained = [line for line in metrics if line.get("losses") and line.get("phase")]
     if not trained:
         return None
     chosen = None if selection is None or selection.method == LAST else selection.epoch
@@ -41,8 +42,9 @@ def summary_table(metrics: Metrics, selection: Selection | None = None) -> Table
         cells = [cell(line) for line in columns]
         if any(cells):
             table.add_row(title, *(text or "-" for text in cells))
-    total = sum(sum(line["seconds"].values()) for line in metrics)
-    table.caption = f"{trained[-1]['epoch']} epochs, {total / 60:.1f} minutes"
+    total = sum(_seconds(line) for line in metrics)
+    epochs = trained[-1]["epoch"]
+    table.caption = f"{epochs} {'epoch' if epochs == 1 else 'epochs'}, {total / 60:.1f} minutes"
     if chosen is not None and selection is not None:
         table.title = f"The run so far ({selection.label})"
         table.caption += f"; {selection.sentence()}"
@@ -58,25 +60,30 @@ def _rows(lines: Metrics) -> list[tuple[str, Callable[[dict[str, Any]], str]]]:
     )
     for name in dict.fromkeys(name for line in lines for name in line.get("evaluation") or {}):
         rows.append((f"Rank-1 / mAP {name.replace('->', ' → ')}", partial(_scores, name)))
-    rows.append(("training images a second", lambda line: f"{line['images_per_second']:.0f}" if _trains(line) else ""))
-    rows.append(("peak memory, MB", lambda line: f"{line['peak_memory_mb']:,.0f}"))
+    rows.append(("training images a second", partial(_figure, "images_per_second")))
+    rows.append(("peak memory, MB", partial(_figure, "peak_memory_mb")))
     return rows
 
 
 def _has(line: dict[str, Any]) -> bool:
-    return "quality" in line
+    return isinstance(find(line, "quality", "shared_identities"), int)
 
 
-def _trains(line: dict[str, Any]) -> bool:
-    return "images_per_second" in line
+def _seconds(line: dict[str, Any]) -> float:
+    seconds = line.get("seconds")
+    return sum(number(value) or 0.0 for value in seconds.values()) if isinstance(seconds, dict) else 0.0
 
 
 def _clusters(modality: str, line: dict[str, Any]) -> str:
-    return f"{line['clusters'][modality]} ({line['outliers'][modality]})" if _has(line) else ""
+    clusters, outliers = find(line, "clusters", modality), find(line, "outliers", modality)
+    return "" if clusters is None or outliers is None else f"{clusters} ({outliers})"
 
 
 def _scores(direction: str, line: dict[str, Any]) -> str:
-    found = (line.get("evaluation") or {}).get(direction)
-    if found is None or found["rank1"] is None:
-        return ""
-    return f"{100 * found['rank1']:.1f} / {100 * found['mAP']:.1f} %"
+    rank1, mean = (number(find(line, "evaluation", direction, score)) for score in ("rank1", "mAP"))
+    return "" if rank1 is None or mean is None else f"{100 * rank1:.1f} / {100 * mean:.1f} %"
+
+
+def _figure(key: str, line: dict[str, Any]) -> str:
+    value = number(line.get(key))
+    return "" if value is None else f"{value:,.0f}"

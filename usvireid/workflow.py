@@ -151,7 +151,7 @@ class Workflow:
             self._evaluate()
         summary = summary_table(self.run.metrics(), selected(self.run))
         if summary is not None:
-            self.display.console.print(summary)
+            self.display.table(summary)
         if "report" in stages or stages == ["cluster"]:
             _report(self.run, self.truth, self.display)
 
@@ -300,7 +300,7 @@ class Workflow:
                 "fingerprints": evaluation.fingerprints_dict(),
             }
         )
-        self.display.console.print(evaluation.table(_retrieval_title(chosen)))
+        self.display.table(evaluation.table(_retrieval_title(chosen)))
 
     def _new_monitor(self) -> Monitor:
         self.experiment.monitor = Monitor(self.display)

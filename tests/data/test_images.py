@@ -355,7 +355,9 @@ def test_a_file_that_goes_while_it_is_read(two_folders: Folders, cache: Path, mo
 def test_too_little_room(two_folders: Folders, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 100})()
     monkeypatch.setattr(images.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(UsvireidError, match=r"need 0.0 GB and 0.0 GB are free; set USVIREID_CACHE"):
+    with pytest.raises(
+        UsvireidError, match=r"need 768 bytes and 100 bytes are free\. .*data\.cache=FOLDER, or set USVIREID_CACHE"
+    ):
         open_images(open_crops(two_folders(1)), H, W, cache_dir=cache)
 
 

@@ -84,3 +84,18 @@ def test_a_folder_with_something_else(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(DataError, match=r"no folder 'visible'.*one modality alone cannot be trained on"):
         open_crops(tmp_path)
+
+
+def test_a_demo_set_that_was_not_drawn_to_the_end(two_folders: Folders) -> None:
+    root = two_folders(2)
+    for content, command in (
+        ('{"people": 30, "seed": 4}', f"`usvireid demo {root} --people 30 --seed 4`"),
+        ("{", f"`usvireid demo {root}`"),
+        ("[]", f"`usvireid demo {root}`"),
+    ):
+        (root / names.DEMO_FILE).write_text(content)
+        with pytest.raises(DataError) as caught:
+            open_crops(root)
+        assert command in str(caught.value)
+    (root / names.MANIFEST_FILE).write_text("path,modality\nvisible/000.jpg,visible\ninfrared/000.jpg,infrared\n")
+    assert len(open_crops(root)) == 2

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,12 @@ def test_what_is_no_file_of_weights_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, other)
     number = tmp_path / "number.pth"
     torch.save(3, number)
-    for path, reason in ((text, "readable"), (empty, "readable"), (other, "no ResNet"), (number, "no state dict")):
+    for path, reason in (
+        (text, "give a state dict"),
+        (empty, "give a state dict"),
+        (other, "no ResNet"),
+        (number, "no state dict"),
+    ):
         with pytest.raises(DataError, match=reason):
             encoder.load_weights(path)
     with pytest.raises(DataError, match="no such weights file"):
@@ -74,5 +80,25 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "evil.pth"
     torch.save({"layer1.0.conv1.weight": Evil()}, path)
-    with pytest.raises(DataError, match="not a readable weights file"):
+    with pytest.raises(
+        DataError, match=r"holds Python objects beside the tensors.*save the network's state dict alone"
+    ):
         DualStreamEncoder("resnet18").load_weights(path)
+
+
+def test_pickles_and_cut_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(plain_resnet("resnet18"), path)
+    whole = path.read_bytes()
+    for content in (
+        pickle.dumps({"a": 1}),
+        pickle.dumps(Path("x"))[:-5],
+        whole[: len(whole) // 2],
+        whole[:30],
+        b"\x80",
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            DualStreamEncoder("resnet18").load_weights(path)
+        assert "state dict" in str(caught.value) or "no ResNet" in str(caught.value)
+        assert "\n" not in str(caught.value)

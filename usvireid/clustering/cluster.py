@@ -22,15 +22,20 @@ class Clustered:
     problem: str | None
 
 
-def _without_eps(found: Clusters, remedy: str) -> str | None:
-    """What went wrong where eps is not the person's to change."""
+def _without_eps(found: Clusters, settings: ClusteringSettings, remedy: str = "") -> str | None:
+    """What went wrong where another eps is no remedy."""
     problem = outcome(found, eps=LARGEST_EPS)
-    if problem is None:
-        return None
-    count = len(found)
+    count, least = len(found), settings.min_samples
+    if problem is None or count == 0:
+        return problem
+    outliers = "the one crop is an outlier" if count == 1 else f"all {count} crops are outliers"
+    if count < least:
+        asked = f"clustering.min_samples asks for {least} crops close to each other"
+        return f"no cluster was found: {outliers}, as {asked}; give it a smaller value, or more crops"
     if found.count == 0:
-        return f"no cluster was found: all {count} crops are outliers up to eps {LARGEST_EPS:g}; try a smaller {remedy}"
-    return f"one cluster holds {int(found.sizes.max())} of {count} crops; try a larger {remedy}"
+        smaller = f"try a smaller clustering.min_samples (it is {least}){remedy}"
+        return f"no cluster was found: {outliers} up to eps {LARGEST_EPS:g}; {smaller}"
+    return f"one cluster holds {int(found.sizes.max())} of {count} crops; try a larger clustering.min_samples{remedy}"
 
 
 def reach(settings: ClusteringSettings) -> float:
@@ -51,14 +56,15 @@ def cluster_graph(graph: sparse.csr_matrix, settings: ClusteringSettings) -> Clu
     if settings.method == "hdbscan":
         least = max(2, settings.min_samples)
         found = hdbscan(graph, min_cluster_size=least, min_samples=settings.min_samples)
-        return Clustered(found, None, _without_eps(found, "clustering.min_samples"))
+        return Clustered(found, None, _without_eps(found, settings))
     if settings.eps == "auto":
         advice = advise_eps(graph, min_samples=settings.min_samples)
         found = dbscan(graph, eps=advice.eps, min_samples=settings.min_samples)
-        return Clustered(found, advice.eps, _without_eps(found, "clustering.min_samples or another neighbors.k1"))
+        return Clustered(found, advice.eps, _without_eps(found, settings, " or another neighbors.k1"))
     found = dbscan(graph, eps=settings.eps, min_samples=settings.min_samples)
     problem = outcome(found, eps=settings.eps)
     if problem is not None:
         advice = advise_eps(graph, min_samples=settings.min_samples)
-        problem = outcome(found, eps=settings.eps, advice=advice)
+        hopeless = not found.count and not advice.clusters.any()
+        problem = _without_eps(found, settings) if hopeless else outcome(found, eps=settings.eps, advice=advice)
     return Clustered(found, settings.eps, problem)

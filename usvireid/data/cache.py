@@ -20,6 +20,12 @@ else:
 CACHE_VARIABLE = "USVIREID_CACHE"
 """The environment variable that moves the cache folder."""
 
+CACHE_REMEDY = (
+    f"Name a folder on a local disk with enough room: --set data.cache=FOLDER, or set {CACHE_VARIABLE}, which counts "
+    "where data.cache is none."
+)
+"""What a person can do where the cache cannot be used."""
+
 _HELD = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
 
 
@@ -51,10 +57,7 @@ def cache_folder(chosen: Path | None = None) -> Path:
 def cache_error(place: Path, error: Exception) -> UsvireidError:
     """What to tell a person when the cache cannot be used."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return UsvireidError(
-        f"{place}: the image cache cannot be written ({reason}); "
-        f"set {CACHE_VARIABLE} to a folder on a local disk with enough room."
-    )
+    return UsvireidError(f"{place}: the image cache cannot be written ({reason}). {CACHE_REMEDY}")
 
 
 def cache_size(folder: Path) -> tuple[int, int]:

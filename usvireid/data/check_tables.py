@@ -10,6 +10,7 @@ from rich.text import Text
 
 from usvireid.data.check import Count, DataReport, Spread
 from usvireid.data.published import TITLES
+from usvireid.display import fitting
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _MOST_ROWS = 20
@@ -19,7 +20,7 @@ def render(report: DataReport, console: Console) -> None:
     """Print a data report: what there is, then what was found, the serious first."""
     kind = f"{TITLES[report.layout]}, " if report.layout in TITLES else ""
     console.print(Text(f"{report.source}: {kind}{report.crops:,} crops", style="bold"), soft_wrap=True)
-    console.print(_modalities(report))
+    console.print(fitting(_modalities(report), console))
     for title, counts in (("camera", report.cameras), ("split", report.splits)):
         if counts:
             console.print(_counts(title, counts))

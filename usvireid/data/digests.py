@@ -17,6 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
+from usvireid.data.cache import CACHE_REMEDY
 from usvireid.data.crops import Crops
 from usvireid.data.decoding import why_unreadable
 from usvireid.files import write_atomically
@@ -86,7 +87,7 @@ def content_digests(crops: Crops, cache: Path, workers: int, progress: Progress 
     if len(unknown) and settled.any():
         paths = pd.Index([str(files[row]) for row in np.flatnonzero(settled)])
         current = _Kept(paths, stamps[settled], values[settled])
-        write_atomically(store, current.joined_with(kept).write)
+        write_atomically(store, current.joined_with(kept).write, CACHE_REMEDY)
     return Digests(content=values, problems=problems)
 
 

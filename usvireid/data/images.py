@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from usvireid import names
-from usvireid.data.cache import CACHE_VARIABLE, cache_error, cache_folder, locked
+from usvireid.data.cache import CACHE_REMEDY, cache_error, cache_folder, locked
 from usvireid.data.crops import Crops
 from usvireid.data.decoding import UnreadableImage, decode, quiet_pillow, read_image_file, why_unreadable
 from usvireid.data.digests import Progress, content_digests, digest
 from usvireid.errors import DataError, UsvireidError
-from usvireid.files import write_atomically
+from usvireid.files import size_text, write_atomically
 
 _FORMAT = 1
 """Raise it whenever `decode` gives other pixels than before: caches of another format are never used."""
@@ -224,8 +224,8 @@ class _Build:
         free = shutil.disk_usage(self.stem.parent).free
         if needed > free:
             raise UsvireidError(
-                f"{self.stem.parent}: the decoded images need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
-                f"set {CACHE_VARIABLE} to a folder with enough room, or choose a smaller image size."
+                f"{self.stem.parent}: the decoded images need {size_text(needed)} and {size_text(free)} are free. "
+                f"{CACHE_REMEDY} Or choose smaller images (data.height, data.width)."
             )
 
     def _decode_all(self, journal: _Journal, workers: int, progress: Progress | None) -> _Journal:
@@ -244,7 +244,7 @@ class _Build:
                 file.flush()
                 os.fsync(file.fileno())
                 journal = replace(journal, done=rows.stop, bad=(*journal.bad, *bad))
-                write_atomically(self._journal_file(), json.dumps(asdict(journal)).encode())
+                write_atomically(self._journal_file(), json.dumps(asdict(journal)).encode(), CACHE_REMEDY)
         return journal
 
     def _decode_block(

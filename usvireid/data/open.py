@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -106,6 +107,8 @@ def _survey(data: Path, layout: str, trial: int) -> Survey:
 def _own(data: Path) -> Crops:
     if (data / names.MANIFEST_FILE).is_file():
         return read_manifest(data / names.MANIFEST_FILE)
+    if (data / names.DEMO_FILE).is_file():
+        raise DataError(_unfinished_demo(data))
     if not is_image_folder(data):
         if not any(data.iterdir()):
             raise DataError(
@@ -116,3 +119,16 @@ def _own(data: Path) -> Crops:
             if (layout := recognise(data / name)) != names.OWN:
                 raise DataError(f"{data}: no crops, but the folder '{name}' in it holds {layout}; give that one.")
     return read_folder(data)
+
+
+def _unfinished_demo(data: Path) -> str:
+    """A demo set has no manifest until its last image is drawn; without it half of the people would be missing."""
+    try:
+        drawn = json.loads((data / names.DEMO_FILE).read_bytes())
+        command = f"usvireid demo {data} --people {int(drawn['people'])} --seed {int(drawn['seed'])}"
+    except (OSError, ValueError, LookupError, TypeError):
+        command = f"usvireid demo {data}"
+    return (
+        f"{data}: a demo set that was not drawn to the end (it has no {names.MANIFEST_FILE}); draw the rest with "
+        f"`{command}`, or remove {names.DEMO_FILE} to take the images as they are."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from usvireid.encoders.resnet import Trunk
 from usvireid.errors import DataError
 from usvireid.names import MODALITIES
 
+_NOT_TENSORS = "Unsupported global"
+"""What PyTorch says of a pickle with anything but tensors and plain values in it."""
 _ANCHOR = "layer1.0.conv1.weight"
 
 
@@ -61,15 +64,24 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # PyTorch's doubts about a pickle that is refused, or loads, either way
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{path}: not a readable weights file ({reason[:120]}).") from None
+        if _NOT_TENSORS in str(error):
+            raise DataError(
+                f"{path}: holds Python objects beside the tensors, which are not loaded, as they could run code; "
+                "save the network's state dict alone."
+            ) from None
+        raise DataError(
+            f"{path}: not a PyTorch or safetensors weights file, or a damaged one; "
+            "give a state dict (.pth, .safetensors)."
+        ) from None
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no state dict but a {type(content).__name__}.")
+        raise DataError(f"{path}: holds no state dict but a {type(content).__name__}; give a state dict.")
     return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
 
 

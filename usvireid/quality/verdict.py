@@ -18,7 +18,9 @@ Level = Literal["good", "note", "warning", "bad"]
 _SEVERITY: dict[Level, int] = {"good": 0, "note": 1, "warning": 2, "bad": 3}
 
 _MANY_OUTLIERS, _MOSTLY_OUTLIERS = 0.3, 0.5
-_GIANT_SHARE, _GIANT_TIMES_MEDIAN = 0.25, 5
+_SWOLLEN_SHARE, _SWOLLEN_TIMES_MEDIAN = 0.25, 5
+"""A cluster this large among far smaller ones is suspicious. `clustering.advice.GIANT_SHARE` is another thing: the
+share at which an eps has put everybody together, whatever the other clusters are."""
 _FEW_MATCHED = 0.3
 _UNSTABLE = 0.5
 _UNEVEN = 2.0
@@ -127,7 +129,7 @@ def _clusters(quality: Mapping[str, Any] | None) -> list[Finding]:
                 Finding("bad", f"No {modality} cluster was found. Raise eps or lower min_samples and cluster again.")
             )
         else:
-            findings += [*_outliers(quality, modality), *_giant(quality, modality), *_moving(quality, modality)]
+            findings += [*_outliers(quality, modality), *_swollen(quality, modality), *_moving(quality, modality)]
     sizes = [_get(quality, modality, "clusters") or 0 for modality in names.MODALITIES]
     if min(sizes) and max(sizes) > _UNEVEN * min(sizes):
         many, few = sorted(zip(sizes, names.MODALITIES, strict=True), reverse=True)
@@ -151,11 +153,11 @@ def _outliers(quality: Mapping[str, Any] | None, modality: str) -> list[Finding]
     return [Finding("good", f"{text}.")]
 
 
-def _giant(quality: Mapping[str, Any] | None, modality: str) -> list[Finding]:
+def _swollen(quality: Mapping[str, Any] | None, modality: str) -> list[Finding]:
     share = _get(quality, modality, "largest_share") or 0.0
     largest, median = _get(quality, modality, "size_max") or 0, _get(quality, modality, "size_median") or 0.0
     alone = _get(quality, modality, "clusters") == 1
-    if share <= _GIANT_SHARE or not (alone or largest > _GIANT_TIMES_MEDIAN * median):
+    if share <= _SWOLLEN_SHARE or not (alone or largest > _SWOLLEN_TIMES_MEDIAN * median):
         return []
     return [
         Finding(

@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 Draw = Callable[[list[Visit]], int]
 
-SETTINGS_FILE: Final = "demo.json"
+SETTINGS_FILE: Final = names.DEMO_FILE
 """Marks a folder as a synthetic set and holds the settings it is made with."""
 DRAWING: Final = 1
 """Number of the way of drawing; it grows when equal settings begin to give other images."""
