@@ -27,7 +27,7 @@ data_app = typer.Typer(help="Look at a data folder.", no_args_is_help=True, rich
 app.add_typer(data_app, name="data")
 
 DataArgument = Annotated[
-    Path, typer.Argument(metavar="DATA", help="Folder with visible/ and infrared/, or a manifest.")
+    Path, typer.Argument(metavar="DATA", help="Folder with visible/ and infrared/, a manifest, or a benchmark.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -151,7 +151,14 @@ def demo(
 
 
 @data_app.command("check")
-def data_check(data: DataArgument, as_json: JsonOption = False) -> None:
+def data_check(
+    data: DataArgument,
+    form: Annotated[
+        str, typer.Option("--format", help="auto, own (folder or manifest), sysu-mm01, regdb or llcm.")
+    ] = "auto",
+    trial: Annotated[int, typer.Option(min=1, max=10, help="Which of RegDB's trials.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
     """Say what is in a data folder and what is wrong with it; exit code 1 when something is."""
     from usvireid.data.check import check
     from usvireid.data.check_tables import render
@@ -159,7 +166,7 @@ def data_check(data: DataArgument, as_json: JsonOption = False) -> None:
 
     display = Display()
     with display.counted("reading images") as progress:
-        found = check(data, progress=progress)
+        found = check(data, layout=form, trial=trial, progress=progress)
     if as_json:
         print(json.dumps(found.to_dict()))
     else:

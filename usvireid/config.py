@@ -21,8 +21,12 @@ class _Part(BaseModel):
 
 
 class DataSettings(_Part):
-    """What the encoder sees of a crop."""
+    """Which crops, and what the encoder sees of one."""
 
+    format: Literal["auto", "own", "sysu-mm01", "regdb", "llcm"] = Field(
+        "auto", description="layout of the data; auto: recognised by what lies in the folder"
+    )
+    trial: Annotated[int, Field(ge=1, le=10)] = Field(1, description="which of RegDB's ten; the others have none")
     height: Annotated[int, Field(ge=32, le=1024)] = Field(288, description="pixels every crop is scaled to")
     width: Annotated[int, Field(ge=16, le=1024)] = Field(144, description="pixels every crop is scaled to")
     strict: bool = Field(False, description="refuse unreadable images instead of leaving them out")

@@ -16,7 +16,9 @@ from usvireid import names
 from usvireid.config import Settings
 from usvireid.data.crops import Crops, Images
 from usvireid.data.images import open_images
-from usvireid.data.open import open_crops
+from usvireid.data.looks import doubts_about_looks
+from usvireid.data.open import survey_crops
+from usvireid.data.published import differences
 from usvireid.devices import choose_compute
 from usvireid.display import Display
 from usvireid.environment import describe, peak_gpu_memory_mb, peak_memory_mb
@@ -58,10 +60,16 @@ class Data:
 def open_data(path: Path, settings: Settings, display: Display) -> Data:
     """Open crops and decode their images, once; what cannot be read is named and left out, or refused if strict.
 
+    What is odd about the data is said here, before anything is made of them: counts other than a benchmark's published
+    ones, and cameras whose images look like the other modality.
+
     Raises:
         UsvireidError: of the sources and the image cache; each says what to do.
     """
-    crops = open_crops(path)
+    survey = survey_crops(path, layout=settings.data.format, trial=settings.data.trial)
+    crops = survey.usable()
+    for remark in (*survey.remarks, *filter(None, [differences(crops)])):
+        display.warn(remark)
     with display.counted("decoding images") as progress:
         readable, store, bad = open_images(
             crops,
@@ -75,7 +83,10 @@ def open_data(path: Path, settings: Settings, display: Display) -> Data:
         display.warn(f"{crops.root / image.path}: {image.reason}; left out")
     if bad:
         display.warn(f"{len(bad)} of {len(crops)} images cannot be read and are left out (--strict refuses them)")
-    return Data(readable, lambda rows: store.images[rows])
+    data = Data(readable, lambda rows: store.images[rows])
+    for doubt in doubts_about_looks(data.crops, data.images):
+        display.warn(doubt)
+    return data
 
 
 class Workflow:
@@ -424,6 +435,7 @@ def evaluate_run(
         [
             (str(folder), run.settings.model_dump(mode="json")),
             ("options", {"evaluation": changed, **({} if device is None else {"device": device})}),
+            ("options", {} if data is None else {"data": {"format": "auto"}}),
         ]
     )
     opened = open_data(data or run.data, settings, display)

@@ -11,16 +11,14 @@ from usvireid import names
 from usvireid.clustering.advice import (
     GIANT_SHARE,
     LARGEST_EPS,
-    LARGEST_K1,
-    SMALLEST_K1,
     advise_eps,
     advise_k1,
-    k2_for,
     neighbor_distance_curve,
     outcome,
 )
 from usvireid.clustering.dbscan import dbscan
 from usvireid.clustering.result import Clusters
+from usvireid.data.neighbourhood import LARGEST_K1, SMALLEST_K1, k2_for
 from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import knn
 
@@ -108,10 +106,6 @@ def test_advised_k1_follows_the_images_per_person():
     assert "with k1 12 and eps" in small.reason
     nothing = np.empty((0, 4), dtype=np.float32)
     assert advise_k1(knn(nothing, 12), nothing, min_samples=4).k1 == SMALLEST_K1
-
-
-def test_k2_is_a_fifth():
-    assert [k2_for(k1) for k1 in (1, 8, 12, 30)] == [1, 2, 2, 6]
 
 
 def test_outcomes():

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from usvireid import names
-from usvireid.data.check import Count, Spread, check, check_crops
+from usvireid.data.check import Count, Spread, check, check_survey
 from usvireid.data.images import BadImage
-from usvireid.data.open import open_crops
+from usvireid.data.open import survey_crops
 from usvireid.errors import DataError, UsageError
 
 Folders = Callable[..., Path]
@@ -116,8 +116,8 @@ def test_nothing_is_written(two_folders: Folders, tmp_path: Path, monkeypatch: p
 
 def test_crops_from_elsewhere(two_folders: Folders) -> None:
     seen: list[tuple[int, int]] = []
-    crops = open_crops(two_folders(2))
-    report = check_crops(crops, "a benchmark", workers=1, progress=lambda *step: seen.append(step))
+    survey = survey_crops(two_folders(2))
+    report = check_survey(survey, "a benchmark", workers=1, progress=lambda *step: seen.append(step))
     assert report.source == "a benchmark"
     assert seen == [(4, 4)]
 

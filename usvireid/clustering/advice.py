@@ -17,6 +17,7 @@ from sklearn.metrics import adjusted_rand_score
 from usvireid import names
 from usvireid.clustering.dbscan import dbscan
 from usvireid.clustering.result import Clusters
+from usvireid.data.neighbourhood import k1_for, k2_for, typical_size
 from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import Neighbors
 
@@ -28,7 +29,7 @@ WINDOW_STEPS = 12
 AGREEMENT_TOLERANCE = 0.03
 """Agreements this near to the best count as equal."""
 
-FIRST_K1, SMALLEST_K1, LARGEST_K1 = 12, 8, 30
+FIRST_K1 = 12
 
 GIANT_SHARE = 0.5
 GIANT_LEAST = 50
@@ -139,8 +140,7 @@ def _largest_share(found: Clusters) -> float:
 
 
 def _typical_size(found: Clusters) -> float:
-    sizes = found.sizes
-    return float((sizes**2).sum() / sizes.sum()) if found.count else 0.0
+    return typical_size(found.sizes)
 
 
 def _reason(tried: np.ndarray, chosen: int, clusters: np.ndarray, largest: np.ndarray) -> str:
@@ -174,14 +174,9 @@ def advise_k1(neighbors: Neighbors, values: np.ndarray, *, min_samples: int) -> 
     graph = jaccard_graph(neighbors, values, k1=FIRST_K1, k2=k2_for(FIRST_K1), eps=LARGEST_EPS)
     advice = advise_eps(graph, min_samples=min_samples)
     typical = float(advice.typical_size[np.searchsorted(advice.tried, advice.eps)])
-    k1 = int(np.clip(round(2 * typical), SMALLEST_K1, LARGEST_K1))
+    k1 = k1_for(typical)
     reason = f"with k1 {FIRST_K1} and eps {advice.eps:g}, the cluster of an average crop has {typical:.0f} crops"
     return K1Advice(k1=k1, k2=k2_for(k1), reason=reason)
-
-
-def k2_for(k1: int) -> int:
-    """The k2 that goes with a k1: a fifth of it, as in the published setting of 30 and 6."""
-    return max(1, round(k1 / 5))
 
 
 def outcome(clusters: Clusters, *, eps: float, advice: Advice | None = None) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from usvireid import names
 from usvireid.data import findings
@@ -16,7 +17,11 @@ from usvireid.data.findings import Finding
 from usvireid.data.images import BadImage
 from usvireid.data.measuring import Measurements, measure
 from usvireid.data.near_duplicates import NearPairs, near_pairs
-from usvireid.data.open import open_crops
+from usvireid.data.neighbourhood import Suggestion, suggest
+from usvireid.data.open import AUTO, survey_crops
+from usvireid.data.published import Comparison, compare_with_published
+from usvireid.data.sources.survey import Survey
+from usvireid.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,14 @@ class Count:
 class DataReport:
     """What `check` found.
 
+    `layout` is one of `names.LAYOUTS`. `published` holds a benchmark's counts beside the published ones.
     `cameras`, `splits` and `identities` count crops by value, in sorted order, and are empty where the data does not
     tell; crops without a value are counted under "". `duplicates` lists the paths of files with equal content.
     `near_duplicates` is the number of pairs that look the same otherwise.
     """
 
     source: str
+    layout: str
     crops: int
     modalities: tuple[ModalityCounts, ...]
     cameras: tuple[Count, ...]
@@ -73,6 +80,8 @@ class DataReport:
     unreadable: tuple[BadImage, ...]
     duplicates: tuple[tuple[str, ...], ...]
     near_duplicates: int
+    published: tuple[Comparison, ...]
+    suggestion: Suggestion
     findings: tuple[Finding, ...]
 
     @property
@@ -82,45 +91,64 @@ class DataReport:
 
     def to_dict(self) -> dict[str, object]:
         """The report as plain values, ready for JSON."""
-        return {"ok": self.ok, **asdict(self)}
+        published = [{**asdict(line), "ok": line.ok} for line in self.published]
+        return {"ok": self.ok, **asdict(self), "published": published}
 
 
-def check(data: Path, *, workers: int | None = None, progress: Progress | None = None) -> DataReport:
-    """Look through a folder or manifest of crops. Every image is decoded; nothing is written.
+def check(
+    data: Path,
+    *,
+    layout: str = AUTO,
+    trial: int = 1,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Look through crops of any layout. Every image is decoded; nothing is written.
 
     Args:
         data: whatever `open_crops` takes.
+        layout: as for `open_crops`.
+        trial: as for `open_crops`.
         workers: number of threads that decode; None takes one per core, at most 16.
         progress: called with how many images have been looked at and how many there are.
 
     Raises:
         UsageError: there is no such data.
-        DataError: there is no table of crops to look at; single bad images are findings instead.
+        DataError: there is no crop to look at; single bad images are findings instead, and so are the faults of a
+            benchmark.
     """
-    return check_crops(open_crops(data), str(data), workers=workers, progress=progress)
+    survey = survey_crops(data, layout=layout, trial=trial)
+    if not len(survey.crops):
+        survey.usable()
+        raise DataError(f"{data}: no crops.")
+    return check_survey(survey, str(data), workers=workers, progress=progress)
 
 
-def check_crops(
-    crops: Crops, source: str, *, workers: int | None = None, progress: Progress | None = None
+def check_survey(
+    survey: Survey, source: str, *, workers: int | None = None, progress: Progress | None = None
 ) -> DataReport:
     """`check` for crops that are open already; `source` is what to call them in the report."""
+    crops = survey.crops
     measured = measure(crops, workers, progress)
     groups = _equal_files(measured)
     pairs = _near_pairs(measured, groups)
     paths = crops.table[names.PATH]
     order: dict[str, int] = {"error": 0, "warning": 1, "note": 2}
-    found = sorted(_findings(crops, measured, groups, pairs), key=lambda finding: order[finding.severity])
+    every = [*findings.of_layout(survey), *_findings(crops, measured, groups, pairs)]
     return DataReport(
         source=source,
+        layout=crops.layout,
         crops=len(crops),
         modalities=tuple(_modality_counts(crops, measured, modality) for modality in names.MODALITIES),
-        cameras=_counts(crops, names.CAMERA),
-        splits=_counts(crops, names.SPLIT),
-        identities=_counts(crops, names.IDENTITY),
+        cameras=_counts(crops, crops.table[names.CAMERA]),
+        splits=_counts(crops, crops.table[names.SPLIT]),
+        identities=_counts(crops, _people(crops)),
         unreadable=tuple(BadImage(str(paths.iloc[row]), why) for row, why in sorted(measured.problems.items())),
         duplicates=tuple(tuple(paths.iloc[group].tolist()) for group in groups),
         near_duplicates=len(pairs.rows),
-        findings=tuple(found),
+        published=compare_with_published(crops),
+        suggestion=suggest(crops),
+        findings=tuple(sorted(every, key=lambda finding: order[finding.severity])),
     )
 
 
@@ -168,7 +196,7 @@ def _modality_counts(crops: Crops, measured: Measurements, modality: str) -> Mod
         unreadable=len(rows) - len(good),
         cameras=int(table[names.CAMERA].nunique()),
         tracks=len(table[table[names.TRACK].notna()].drop_duplicates([names.CAMERA, names.TRACK])),
-        identities=int(table[names.IDENTITY].nunique()),
+        identities=int(_people(crops).iloc[rows].nunique()),
         width=_spread(width),
         height=_spread(height),
         aspect=_spread(height / np.maximum(width, 1)),
@@ -179,10 +207,16 @@ def _spread(values: np.ndarray) -> Spread | None:
     return Spread(float(values.min()), float(np.median(values)), float(values.max())) if len(values) else None
 
 
-def _counts(crops: Crops, column: str) -> tuple[Count, ...]:
-    if not crops.has(column):
+def _people(crops: Crops) -> pd.Series:
+    """Who is seen, a text per crop. RegDB counts its labels from 0 in train and in test, and means other people."""
+    people = crops.table[names.IDENTITY]
+    return crops.table[names.SPLIT] + " " + people if crops.layout == names.REGDB else people
+
+
+def _counts(crops: Crops, column: pd.Series) -> tuple[Count, ...]:
+    if not column.notna().any():
         return ()
-    values = crops.table[column].fillna("")
+    values = column.fillna("")
     by_modality = [values[crops.table[names.MODALITY] == modality].value_counts() for modality in names.MODALITIES]
     return tuple(
         Count(value, *(int(counts.get(value, 0)) for counts in by_modality)) for value in sorted(values.unique())

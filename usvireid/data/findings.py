@@ -11,16 +11,15 @@ import pandas as pd
 
 from usvireid import names
 from usvireid.data.crops import Crops
+from usvireid.data.looks import Looks, looks_by_camera, looks_wrong, swapped
 from usvireid.data.measuring import Measurements
 from usvireid.data.near_duplicates import NearPairs, flat
+from usvireid.data.published import differences
+from usvireid.data.sources.survey import Survey
 
 Severity = Literal["error", "warning", "note"]
 """error: correct it before training. warning: look at it. note: good to know."""
 
-GREY_BELOW = 1.0
-COLOR_ABOVE = 2.0
-"""Bounds of `Measurements.color`. Over 628 real visible crops, some by night, it is 2.5 or more; over as many thermal
-ones it is 0."""
 FEW_CROPS = 32
 """Fewer crops of a modality than this leave no two people to tell apart."""
 UNBALANCED = 4
@@ -39,6 +38,18 @@ class Finding:
     severity: Severity
     topic: str
     message: str
+
+
+def of_layout(survey: Survey) -> Iterator[Finding]:
+    """What is wrong with the folders and lists of a benchmark, and with its counts."""
+    yield from (Finding("error", "layout", fault) for fault in survey.faults)
+    yield from (Finding("warning", "layout", remark) for remark in survey.remarks)
+    different = differences(survey.crops)
+    if different is not None:
+        yield Finding("error", "counts", f"{different}.")
+    if survey.crops.layout == names.LLCM:
+        message = "the published total of LLCM's test images does not match its own parts, so they are not compared."
+        yield Finding("warning", "counts", message)
 
 
 def unreadable(crops: Crops, measured: Measurements) -> Iterator[Finding]:
@@ -104,26 +115,38 @@ def _conflicts(crops: Crops, sets: Sequence[np.ndarray] | np.ndarray) -> np.ndar
 
 
 def wrong_modality(crops: Crops, measured: Measurements) -> Iterator[Finding]:
-    """Infrared images in colour, and visible images without any."""
-    seen = measured.good & ~flat(measured.sketch)
-    visible, infrared = (np.intersect1d(crops.rows_of(modality), np.flatnonzero(seen)) for modality in names.MODALITIES)
-    grey = visible[measured.color[visible] < GREY_BELOW]
-    colored = infrared[measured.color[infrared] > COLOR_ABOVE]
-    if 2 * len(grey) > len(visible) and 2 * len(colored) > len(infrared):
-        yield Finding(
-            "error",
-            "modality",
-            f"visible and infrared seem to be swapped: {len(grey)} of {len(visible)} visible images are grey and "
-            f"{len(colored)} of {len(infrared)} infrared images are in colour.",
-        )
+    """Infrared images in colour, and visible images without any: everywhere, at some cameras, or here and there."""
+    rows = np.flatnonzero(measured.good & ~flat(measured.sketch))
+    wrong = looks_wrong(crops, measured.color)
+    parts = {modality: np.intersect1d(crops.rows_of(modality), rows) for modality in names.MODALITIES}
+    whole = [Looks(modality, "", len(part), int(wrong[part].sum())) for modality, part in parts.items()]
+    if exchanged := swapped(whole):
+        message = f"visible and infrared seem to be swapped: {' and '.join(map(str, exchanged))}."
+        yield Finding("error", "modality", message)
         return
-    for rows, every, modality, looks, hint in (
-        (grey, visible, names.VISIBLE, "grey", "an infrared camera, or night vision"),
-        (colored, infrared, names.INFRARED, "in colour", "a visible camera, or false colours, which are better grey"),
-    ):
-        if len(rows):
-            message = f"{len(rows)} of {len(every)} {modality} images {looks} ({hint}?): {_few(_paths(crops, rows))}."
-            yield Finding("warning", "modality", message)
+    cameras = [looks for looks in looks_by_camera(crops, wrong, rows) if looks.mostly_wrong and looks.camera]
+    for looks in cameras:
+        severity: Severity = "error" if looks.modality == names.INFRARED or swapped(cameras) else "warning"
+        hint = "swapped with a camera of the other modality?" if swapped(cameras) else _LOOKS[looks.modality][1]
+        yield Finding(severity, "modality", f"{looks} ({hint}).")
+    said = np.zeros(len(crops), dtype=bool)
+    for looks in cameras:
+        at = crops.table[names.MODALITY].eq(looks.modality) & crops.table[names.CAMERA].eq(looks.camera)
+        said |= at.to_numpy(dtype=bool, na_value=False)
+    for looks in whole:
+        part = parts[looks.modality]
+        odd = part[wrong[part] & ~said[part]]
+        if len(odd):
+            how, hint = _LOOKS[looks.modality]
+            severity = "error" if looks.modality == names.INFRARED and looks.mostly_wrong else "warning"
+            message = f"{len(odd)} of {len(part)} {looks.modality} images {how} ({hint}): {_few(_paths(crops, odd))}."
+            yield Finding(severity, "modality", message)
+
+
+_LOOKS = {
+    names.VISIBLE: ("grey", "an infrared camera, or night vision?"),
+    names.INFRARED: ("in colour", "a visible camera, or false colours, which are better grey?"),
+}
 
 
 def odd_images(crops: Crops, measured: Measurements) -> Iterator[Finding]:
@@ -184,6 +207,8 @@ def splits(crops: Crops) -> Iterator[Finding]:
     if len(nameless):
         what = f"{_number(len(nameless), 'crop')} to score on without an identity"
         yield Finding("warning", "split", f"{what}: {_few(_paths(crops, nameless))}.")
+    if crops.layout != names.OWN:
+        return  # their sources know who is in train and test; RegDB's labels do not tell
     training = crops.table[names.SPLIT].eq(names.TRAIN).fillna(False)
     shared = set(crops.table[names.IDENTITY][training].dropna()) & set(crops.table[names.IDENTITY][scored].dropna())
     if shared:
@@ -211,7 +236,7 @@ def tracks(crops: Crops) -> Iterator[Finding]:
     table = crops.table
     cameras = table.dropna(subset=names.CAMERA).groupby(names.CAMERA)[names.MODALITY].nunique()
     mixed = cameras.index[cameras > 1].tolist()
-    if mixed:
+    if mixed and crops.layout != names.LLCM:  # whose cameras see by day and by night
         message = f"{_number(len(mixed), 'camera')} with crops of both modalities: {_few(_in_order(mixed))}."
         yield Finding("note", "camera", message)
     tracked = table[table[names.TRACK].notna()]

@@ -115,6 +115,17 @@ def _measure_one(file: Path, result: Measurements, row: int) -> None:
     result.digest[row] = np.frombuffer(digest(content), dtype=np.uint8)
 
 
+def color_of(pixels: np.ndarray) -> float:
+    """`Measurements.color` of an image that is decoded already.
+
+    Args:
+        pixels: uint8, H x W x 3.
+    """
+    rows, columns = SKETCH_SHAPE
+    small = Image.fromarray(pixels).resize((2 * columns, 2 * rows), Image.Resampling.BOX)
+    return color_spread(np.asarray(small))
+
+
 def color_spread(rgb: np.ndarray) -> float:
     """How far the hue changes over an image, in grey levels ("ours").
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
 from usvireid import names
 from usvireid.data.crops import Crops
+from usvireid.data.sources.listings import IMAGE_SUFFIXES, entries, is_image_name, leads_to, subfolders
 from usvireid.errors import DataError
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-"""What a file name has to end in to count as an image; upper case counts too."""
-
-_SUFFIXES = tuple(IMAGE_SUFFIXES)
 
 _OTHER_NAMES = {
     names.VISIBLE: frozenset({"rgb", "vis", "color", "colour", "day", "visual"}),
@@ -60,35 +55,10 @@ def read_folder(folder: Path) -> Crops:
 def _modality_folders(folder: Path) -> dict[str, list[str]]:
     """The names of the sub-folders of each modality."""
     found: dict[str, list[str]] = {modality: [] for modality in names.MODALITIES}
-    for name in _subfolders(folder):
+    for name in subfolders(folder):
         if name.lower() in found:
             found[name.lower()].append(name)
     return found
-
-
-def _subfolders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in _entries(folder) if _leads_to(entry) == "folder")
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, hidden things left out (among them the `._x.jpg` that macOS leaves behind)."""
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise DataError(f"{folder}: the folder cannot be read ({error.strerror}); check its permissions.") from None
-
-
-def _leads_to(entry: os.DirEntry[str]) -> Literal["folder", "file", "device", "nowhere"]:
-    try:
-        if entry.is_dir():
-            return "folder"
-        if entry.is_file():
-            return "file"
-        entry.stat()
-    except OSError:  # a link to what is gone, to itself, or to where we may not look
-        return "nowhere"
-    return "device"
 
 
 def _images_below(top: Path) -> list[str]:
@@ -102,26 +72,25 @@ def _images_below(top: Path) -> list[str]:
     folders, links = [""], list[str]()
     while folders or links:
         below = folders.pop() if folders else links.pop(0)
-        entries = _entries(top / below)
+        found = entries(top / below)
         status = (top / below).stat()
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
         linked: list[str] = []
-        for entry in entries:
+        for entry in found:
             path = f"{below}/{entry.name}" if below else entry.name
-            target = _leads_to(entry)
+            target = leads_to(entry)
             if target == "folder":
                 (linked if entry.is_symlink() else folders).append(path)
-            elif target != "device" and entry.name.lower().endswith(_SUFFIXES):
+            elif target != "device" and is_image_name(entry.name):
                 images.append(path)
         links += sorted(linked)
     return images
 
 
 def _what_is_missing(folder: Path, modality: str) -> str:
-    subfolders = _subfolders(folder)
-    other = next((name for name in subfolders if name.lower() in _OTHER_NAMES[modality]), None)
+    other = next((name for name in subfolders(folder) if name.lower() in _OTHER_NAMES[modality]), None)
     if other is not None:
         return f"{folder}: no folder '{modality}', but a folder '{other}'; rename it to '{modality}'."
     return (
