@@ -37,7 +37,8 @@ class Comparison:
 
     def measures(self, wanted: Sequence[str] = ("rank1", "mAP", "mINP")) -> list[str]:
         """Those of the wanted measures that any row has."""
-        return [name for name in MEASURES if name in wanted and any(name in s for r in self.rows for s in r.scores.values())]
+        had = {name for row in self.rows for found in row.scores.values() for name in found}
+        return [name for name in MEASURES if name in wanted and name in had]
 
     def caption(self) -> str:
         """What a reader of the figures must know."""
@@ -77,7 +78,7 @@ def compare(folders: Sequence[Path], published: bool = False) -> Comparison:
     papers = published_rows(rows) if published else []
     warnings = [*_unscored(rows), *_protocols(rows), *_trials(rows), *_selections(rows)]
     if published and not papers:
-        warnings.append("there are no published figures for the protocols of these runs; they are for SYSU-MM01 and RegDB")
+        warnings.append("no published figures for the protocols of these runs; there are some for SYSU-MM01 and RegDB")
     return Comparison((*rows, *papers), _differences(rows), tuple(warnings))
 
 

@@ -30,9 +30,7 @@ _LATEX = {
 def markdown(comparison: Comparison) -> str:
     """A Markdown table, the caption below it, the settings that differ and the warnings."""
     measures = comparison.measures()
-    heads = [
-        f"{_markdown_text(shown(search))} {MEASURES[name]}" for search in comparison.searches for name in measures
-    ]
+    heads = [f"{_markdown_text(shown(search))} {MEASURES[name]}" for search in comparison.searches for name in measures]
     lines = [_pipes(["run", *heads]), _pipes([":--", *("--:" for _ in heads)])]
     for row in comparison.rows:
         found = [row.scores.get(search, {}).get(name) for search in comparison.searches for name in measures]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from usvireid.evaluation.results import RANKS
 from usvireid.quality.lines import number
 
-MEASURES = {"rank1": "Rank-1", "rank5": "Rank-5", "rank10": "Rank-10", "rank20": "Rank-20", "mAP": "mAP", "mINP": "mINP"}
+MEASURES = {**{f"rank{rank}": f"Rank-{rank}" for rank in RANKS}, "mAP": "mAP", "mINP": "mINP"}
 """The measures of a row of scores and how they are called in tables."""
 
 Scores = Mapping[str, Mapping[str, Any]]
@@ -50,7 +51,7 @@ def spread_over(runs: Sequence[Scores]) -> dict[str, dict[str, Spread]]:
 
     A search or measure that some of the runs lack is left out: its mean would be over fewer runs than it seems.
     """
-    searches = [name for name in dict.fromkeys(name for scores in runs for name in scores)]
+    searches = dict.fromkeys(name for scores in runs for name in scores)
     found: dict[str, dict[str, Spread]] = {}
     for search in searches:
         for measure in MEASURES:

@@ -36,9 +36,8 @@ def results_table(comparison: Comparison) -> Table:
         # A row's name has as many lines as it has searches, so that nothing is cut and little is left empty.
         count = "" if row.published else str(len(row.runs))
         for number, line in enumerate(lines):
-            cells = [Text(cell) for cell in line]
-            first = number == 0
-            table.add_row(str(position) if first else "", _name(row, number, len(lines)), *cells, count if first else "")
+            ends = (str(position), count) if number == 0 else ("", "")
+            table.add_row(ends[0], _name(row, number, len(lines)), *(Text(cell) for cell in line), ends[1])
         table.add_section()
     return table
 
