@@ -26,7 +26,7 @@ def results_table(comparison: Comparison) -> Table:
     measures = comparison.measures()
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("run", overflow="fold")
-    table.add_column("query → gallery", overflow="fold")
+    table.add_column("query → gallery", no_wrap=True)
     for name in measures:
         table.add_column(MEASURES[name], justify="right", no_wrap=True)
     table.add_column("runs", justify="right", no_wrap=True)
