@@ -11,9 +11,11 @@ equal files, and a picture is drawn once per process, so a second replica costs 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,6 +27,7 @@ from usvireid.data.sources.demo.difficulty import difficulty_of
 
 HEIGHT, WIDTH = 64, 32
 
+PARTS = ("train", "val", "test")
 SYSU_VISIBLE, SYSU_INFRARED = (1, 2, 4, 5), (3, 6)
 LLCM_VISIBLE, LLCM_INFRARED = tuple(range(1, 10)), (1, 2, 4, 5, 6, 7, 8, 9)
 
@@ -44,6 +47,29 @@ def build_sysu(root: Path, people: int = 9, images: int = 2, seed: int = 0) -> P
     train = [name for name in ids if name not in (*val, *test)]
     for part, listed in (("train", train), ("val", val), ("test", test), ("available", ids)):
         write_ids(root / "exp" / f"{part}_id.txt", listed)
+    return root
+
+
+def build_sysu_index(root: Path, counts: dict[str, Any]) -> Path:
+    """SYSU-MM01 at its full size: every name is there, and all images are one and the same.
+
+    Args:
+        root: a new folder.
+        counts: the content of `sysu_counts.json`.
+    """
+    root.mkdir(parents=True)
+    picture = _picture(0, 0, names.VISIBLE, 0, "JPEG")
+    for camera, people in counts["images_per_cam_per_id"].items():
+        source = root / f"source{camera}.jpg"  # file systems limit the links to one file
+        source.write_bytes(picture)
+        for identity, images in people.items():
+            folder = root / f"cam{camera}" / f"{int(identity):04d}"
+            folder.mkdir(parents=True)
+            for image in range(1, images + 1):
+                os.link(source, folder / f"{image:04d}.jpg")
+    for part in PARTS:
+        write_ids(root / "exp" / f"{part}_id.txt", counts[f"{part}_id"])
+    write_ids(root / "exp" / "available_id.txt", sorted(name for part in PARTS for name in counts[f"{part}_id"]))
     return root
 
 

@@ -92,16 +92,18 @@ def near_copies(crops: Crops, pairs: NearPairs) -> Iterator[Finding]:
         yield Finding("note", "near duplicates", message)
 
 
+_IDENTITY_AND_SPLIT = f"{names.IDENTITY} and {names.SPLIT}"
 _COPY_CONFLICTS: dict[str, tuple[Severity, str]] = {
     names.MODALITY: ("error", ", in both modalities"),
     names.IDENTITY: ("warning", ", under different identities"),
+    _IDENTITY_AND_SPLIT: ("warning", ", under different identities and in different splits"),
     names.SPLIT: ("warning", ", in different splits, which makes scores too good"),
     "": ("warning", ""),
 }
 
 
 def _conflicts(crops: Crops, sets: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """For each set of rows that show the same, the first column in which they differ; empty text if there is none."""
+    """For each set of rows that show the same, in what they differ, the worst first; empty text if in nothing."""
     conflicts = np.full(len(sets), "", dtype=object)
     if not len(sets):
         return conflicts
@@ -110,7 +112,10 @@ def _conflicts(crops: Crops, sets: Sequence[np.ndarray] | np.ndarray) -> np.ndar
     for column in (names.SPLIT, names.IDENTITY, names.MODALITY):
         codes = crops.codes(column)
         low = np.minimum.reduceat(np.where(codes < 0, len(codes), codes)[rows], starts)
-        conflicts[low < np.maximum.reduceat(codes[rows], starts)] = column
+        differ = low < np.maximum.reduceat(codes[rows], starts)
+        both = differ & (conflicts == names.SPLIT) & (column == names.IDENTITY)
+        conflicts[differ] = column
+        conflicts[both] = _IDENTITY_AND_SPLIT
     return conflicts
 
 

@@ -65,8 +65,11 @@ def suggest(crops: Crops) -> Suggestion:
         if all(sizes.values()):
             k1 = k1_for(min(sizes.values()))
             told = " and ".join(f"{size:.0f} {modality}" for modality, size in sizes.items())
-            least = "" if known == names.IDENTITY else " at least; more where a person has several tracks"
-            reason = f"the {known} of an average crop to train on has {told} crops{least}"
+            least = "" if known == names.IDENTITY else "; larger where a person has several tracks"
+            reason = (
+                f"on average the {known} of a training crop has {told} crops, and k1 is twice the smaller number, "
+                f"from {SMALLEST_K1} to {LARGEST_K1}{least}"
+            )
             return Suggestion(k1, k2_for(k1), "auto", known, reason)
     reason = (
         "neither identities nor tracks tell how many crops a person has; this is a careful start, better is twice "

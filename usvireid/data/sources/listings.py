@@ -128,7 +128,9 @@ def read_image_list(file: Path) -> tuple[list[ListedImage], list[str]]:
         faults.append(f"{file}: the list has a hole: {what}{more}; put the original list back.")
     if double:
         path = lines[double[0] - 1].strip().rpartition(" ")[0]
-        faults.append(f"{file}: line {double[0]} names '{path}' a second time ({len(double)} such lines); keep one.")
+        faults.append(
+            f"{file}: line {double[0]} names '{path}' a second time ({counted(len(double), 'such line')}); keep one."
+        )
     return list(images.values()), faults
 
 

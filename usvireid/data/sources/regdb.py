@@ -125,15 +125,14 @@ def _holes(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
     for side in SIDES:
         yield from _one_modality_only(folder, labels, side, trial)
     by_side = {side: labels[side, names.VISIBLE] | labels[side, names.INFRARED] for side in SIDES}
-    numberings = list(by_side.values())
-    if not numberings[0] & numberings[1]:
-        numberings = [numberings[0] | numberings[1]]
-    for numbering in numberings:
+    if not set.intersection(*by_side.values()):  # one numbering for all people
+        by_side = {"": set.union(*by_side.values())}
+    for side, numbering in by_side.items():
         gone = sorted(set(range(min(numbering, default=0), max(numbering, default=-1) + 1)) - numbering)
         if gone:
             yield (
-                f"{folder / 'idx'}: the lists of trial {trial} have a hole: no line has label {few(gone)}; "
-                "put the original lists back."
+                f"{folder / 'idx'}: the {side}{' ' * bool(side)}lists of trial {trial} have a hole: no line has label "
+                f"{few(gone)}; put the original lists back."
             )
     yield from _unlisted(folder, lists, trial)
 
