@@ -244,6 +244,42 @@ def test_evaluate_reads_a_run_and_takes_rules(capfd: Captured, tmp_path: Path, l
     assert "infrared" in out
 
 
+def test_a_benchmark_is_scored_by_its_own_protocol(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    table = pd.read_csv(labelled / "crops.csv")
+    table["camera"] = table["camera"].replace({"v0": "cam1", "v1": "cam2", "i0": "cam3", "i1": "cam6"})
+    table.to_csv(labelled / "crops.csv", index=False)
+    run = tmp_path / "run"
+    options = {"training.epochs": "1", "evaluation.protocol": "sysu-mm01", "evaluation.trials": "3"}
+    code, out, err = call(capfd, "run", labelled, "--out", run, *tiny_options(**options))
+    assert code == 0, err
+    names = ["all single-shot", "indoor single-shot"]
+    lines = metrics(run)
+    for line in lines:
+        assert list(line["evaluation"]) == list(line["fingerprints"]) == names
+    assert lines[0]["fingerprints"] == lines[1]["fingerprints"]
+    assert lines[1]["evaluation"][names[0]]["trials"] == 3 and lines[1]["evaluation"][names[0]]["gallery"] == 12
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    assert evaluation["protocol"] == "sysu-mm01" and evaluation["scores"] == lines[1]["evaluation"]
+    assert evaluation["fingerprints"] == lines[1]["fingerprints"]
+    assert "Rank-1 / mAP indoor single-shot" in err + out
+    assert "Rank-1, all single-shot" in (run / "report.html").read_text()
+
+    code, out, err = call(capfd, "evaluate", run, "--shots", "multi", "--rerank", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    multi = ["all multi-shot", "all multi-shot re-ranked", "indoor multi-shot", "indoor multi-shot re-ranked"]
+    assert list(found) == [*multi, "fingerprints"] and list(found["fingerprints"]) == multi
+    code, _, err = call(capfd, "evaluate", run, "--exclude", "camera")
+    assert code == 2 and "has its own rule for what is dropped" in error_line(err)
+    code, out, _ = call(capfd, "evaluate", run, "--protocol", "own", "--exclude", "camera", "--json")
+    assert code == 0 and list(json.loads(out))[:2] == ["infrared->visible", "visible->infrared"]
+    code, _, err = call(capfd, "evaluate", run, "--protocol", "market")
+    assert code == 2 and "evaluation.protocol" in error_line(err)
+    options["evaluation.draw"] = "file"
+    code, _, err = call(capfd, "run", labelled, "--out", run, *tiny_options(**options))
+    assert code == 1 and "rand_perm_cam.mat: not found" in error_line(err)
+
+
 def test_a_recipe_of_ones_own(capfd: Captured, tmp_path: Path, folders: Path) -> None:
     call(capfd, "copy", "hil", tmp_path / "mine.py")
     mine = tmp_path / "mine.py"

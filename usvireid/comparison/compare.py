@@ -128,6 +128,10 @@ def _trials(rows: Sequence[Row]) -> Iterator[str]:
     if len({tuple(found) for found in trials.values()}) > 1:
         told = "; ".join(f"{name}: {', '.join(map(str, found))}" for name, found in trials.items())
         yield f"the rows are of different trials ({told})"
+    for row in rows:
+        places = [(run.seed, run.trial) for run in row.runs]
+        if len(set(places)) < len(places):
+            yield f"{row.name}: some of its runs have the same seed and trial, so its spread is smaller than it should be"
 
 
 def _selections(rows: Sequence[Row]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import knn
 
 K1 = 20
+"""Divisible by 4, see `reranked`."""
 K2 = 6
 SHARE = 0.3
 """Of the squared distance in the mean (lambda)."""
@@ -37,7 +38,7 @@ def reranked(query: np.ndarray, gallery: np.ndarray) -> DistanceRows:
         gallery: float32, G x D, unit rows.
     """
     values = np.concatenate([query, gallery])
-    # The paper counts k1 neighbours beside the crop itself.
+    # The paper counts k1 neighbours beside the crop itself; half of them is half of k1 + 1 too, rounded to even.
     graph = jaccard_graph(knn(values, K1 + 1), values, k1=K1 + 1, k2=K2, eps=_ALL)
     touched = sparse.csr_matrix(graph[: len(query), len(query) :])
     scale = SHARE / farthest(query, values)

@@ -26,6 +26,18 @@ from usvireid.evaluation.searches.search import as_rows
 PERMUTATION_FILE = "exp/rand_perm_cam.mat"
 """Relative to the data folder."""
 _ARRAY = "rand_perm_cam"
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    IndexError,
+    NotImplementedError,
+    MemoryError,
+    MatReadError,
+    zlib.error,
+)
+"""What SciPy raises on files that are damaged or of a version that it does not read."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Permutations:
             ) from None
         except KeyError:
             raise DataError(f"{path}: holds no array {_ARRAY}; take the file of the data set.") from None
-        except (OSError, ValueError, TypeError, NotImplementedError, MatReadError, zlib.error) as error:
+        except _UNREADABLE as error:
             raise DataError(f"{path}: cannot be read as a MATLAB file ({' '.join(str(error).split())}).") from None
         cameras = [np.ravel(camera) for camera in np.ravel(array)]
         if array.dtype != object or any(camera.dtype != object for camera in cameras):
@@ -98,9 +110,10 @@ class Permutations:
         if not (cell_of_camera.isdecimal() and cell_of_identity.isdecimal()):
             raise DataError(f"{self.path}: knows cameras and identities by numbers, so it has no draw of {what}.")
         at, who = int(cell_of_camera) - 1, int(cell_of_identity) - 1
-        if not (0 <= at < len(self.cells) and 0 <= who < len(self.cells[at]) and np.size(self.cells[at][who])):
+        known = 0 <= at < len(self.cells) and 0 <= who < len(self.cells[at])
+        cell = np.atleast_2d(self.cells[at][who]) if known else np.empty((0, 0))
+        if not cell.size or cell.dtype.kind not in "iuf":
             raise DataError(f"{self.path}: has no permutation of {what}; take the file of the data set.")
-        cell = np.atleast_2d(self.cells[at][who])
         if trial >= len(cell):
             raise DataError(
                 f"{self.path}: has {len(cell)} trials of {what}, so there is no trial {trial}; "

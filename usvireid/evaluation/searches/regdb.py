@@ -1,7 +1,7 @@
 """The protocol of RegDB: all test images of one modality ask those of the other, both ways round.
 
-Ranks count images, nothing is dropped and nothing is drawn: the ten trials of RegDB are ten trainings, each with its
-own split.
+Ranks count images, nothing is dropped and nothing is drawn: the ten trials of RegDB are ten trainings, each with a
+split of its own.
 """
 
 from __future__ import annotations
