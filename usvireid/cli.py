@@ -76,6 +76,9 @@ def run(
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting; repeatable.")
     ] = None,
+    trials: Annotated[
+        str | None, typer.Option(help="RegDB: one run for each of these trials, 1-10 or 1,3,5, and their mean.")
+    ] = None,
 ) -> None:
     """Train on unlabelled crops; the same command goes on where an interrupted one stopped."""
     from usvireid.display import Display
@@ -91,7 +94,12 @@ def run(
         "data.strict": strict or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    Workflow(begin(data, config, out, given, assign or []), Display()).execute()
+    if trials is None:
+        Workflow(begin(data, config, out, given, assign or []), Display()).execute()
+        return
+    from usvireid.trials import parse_trials, run_trials
+
+    run_trials(parse_trials(trials), data, config, out, given, assign or [], Display())
 
 
 @app.command()
@@ -132,6 +140,22 @@ def evaluate(
     else:
         title = "Retrieval, in percent"
         display.result(evaluation.table(f"{title} ({selection.label})" if selection else title))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders of trials.")],
+    form: Annotated[str, typer.Option("--format", help="table, markdown, latex or json.")] = "table",
+    published: Annotated[
+        bool, typer.Option("--published", help="Add published figures for the benchmark, marked as such.")
+    ] = False,
+) -> None:
+    """Put runs side by side: scores with spread, settings that differ, a table for a paper."""
+    from usvireid.comparison.compare import compare as compare_runs
+    from usvireid.comparison.show import show
+    from usvireid.display import Display
+
+    show(compare_runs(runs, published), form, Display())
 
 
 @app.command()

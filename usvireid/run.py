@@ -55,9 +55,7 @@ def begin(data: Path | None, config: str | None, out: Path | None, given: dict[s
     """
     layers: list[tuple[str, dict[str, Any]]] = []
     if out is None:
-        if data is None:
-            raise UsageError("say where the crops are: usvireid run DATA, or --out with a run folder to go on with it.")
-        out = Path("runs") / (Path(config).stem if config else data.resolve().stem)
+        out = default_folder(data, config)
     if config is not None:
         path = locate("configs", config)
         # A run's own config.yaml says where its crops are, which is no setting.
@@ -75,6 +73,22 @@ def begin(data: Path | None, config: str | None, out: Path | None, given: dict[s
     if not data.exists():
         raise UsageError(f"{data}: no such folder or file (DATA).")
     return Run.begin(out, settings, data)
+
+
+def default_folder(data: Path | None, config: str | None) -> Path:
+    """Where a run goes that is not told where: runs/ and the name of the settings file or of the data.
+
+    Raises:
+        UsageError: there are no data to go by.
+    """
+    if data is None:
+        raise UsageError("say where the crops are: usvireid run DATA, or --out with a run folder to go on with it.")
+    return Path("runs") / (Path(config).stem if config else data.resolve().stem)
+
+
+def trial_folders(folder: Path) -> list[Path]:
+    """The run folders of a folder of trials, by trial; none where it is no such folder."""
+    return sorted(path for path in folder.glob(f"{names.TRIAL_PREFIX}*") if (path / names.CONFIG_FILE).is_file())
 
 
 class Run:

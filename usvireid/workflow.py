@@ -29,15 +29,16 @@ from usvireid.evaluation.results import Evaluation
 from usvireid.layers import make_settings
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
+from usvireid.outcome import outcome, selected
 from usvireid.quality.measures import measure_labels
 from usvireid.quality.report import write_report
-from usvireid.quality.selection import Selection, select_epoch
+from usvireid.quality.selection import Selection
 from usvireid.quality.truth import truth_of
 from usvireid.recipe import named_faults
 from usvireid.resources import load_pipeline, locate
 from usvireid.run import Run
 from usvireid.summary import summary_table
-from usvireid.training.checkpoint import checkpoint_files, latest_checkpoint, newest_epoch, read_epoch, remove_old
+from usvireid.training.checkpoint import checkpoint_files, latest_checkpoint, read_epoch, remove_old
 from usvireid.training.experiment import Experiment
 from usvireid.training.held_out import HeldOutScorer, held_out_rows, training_rows
 from usvireid.training.monitor import Monitor
@@ -351,11 +352,6 @@ def _fingerprints(crops: Crops, recipe: Path, cache: Path) -> dict[str, str]:
     }
 
 
-def selected(run: Run) -> Selection | None:
-    """The epoch that a run stands for so far; None before the first is finished."""
-    return select_epoch(run.metrics(), run.settings.selection.method, newest_epoch(run.checkpoints))
-
-
 def _retrieval_title(chosen: Selection | None) -> str:
     if chosen is None:
         return "Retrieval of the untrained encoder, in percent"
@@ -431,15 +427,6 @@ def _scored(evaluation: Evaluation | None) -> dict[str, Any]:
     return {"evaluation": evaluation.to_dict(), "fingerprints": evaluation.fingerprints_dict()}
 
 
-def _current_scores(run: Run) -> dict[str, Any] | None:
-    """The scores of the selected epoch, of the evaluate stage or, before that, of the epoch itself."""
-    evaluation, chosen = run.evaluation(), selected(run)
-    epoch = 0 if chosen is None else chosen.epoch
-    if evaluation.get("epoch") == epoch:
-        return dict(evaluation["scores"])
-    return next((line.get("evaluation") for line in run.metrics() if line["epoch"] == epoch), None)
-
-
 def _refuse_not_finite(losses: dict[str, float], epoch: int) -> None:
     bad = [name for name, value in losses.items() if not math.isfinite(value)]
     if bad:
@@ -451,14 +438,14 @@ def _refuse_not_finite(losses: dict[str, float], epoch: int) -> None:
 
 def _report(run: Run, data: Data, display: Display) -> None:
     """Write `report.html` from what stands in the run folder."""
-    files, chosen = run.label_files(), selected(run)
+    files, chosen, found = run.label_files(), selected(run), outcome(run)
     path = write_report(
         run.folder,
         images=data.images,
         crops=data.crops,
         labels=PseudoLabels.read(files[-1], data.crops, display.warn_once) if files else None,
         metrics=run.metrics(),
-        evaluation=_current_scores(run),
+        evaluation=None if found is None else found["scores"],
         settings=run.settings.model_dump(mode="json"),
         environment=run.environment(),
         selection=None if chosen is None else chosen.to_dict(),
