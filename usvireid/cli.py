@@ -142,6 +142,25 @@ def export(
 
 
 @app.command()
+def explain(
+    run_folder: RunArgument,
+    crops: Annotated[
+        str, typer.Option(metavar="PATH,...|N|FILE.txt", help="Which: their paths, how many at random, or a list.")
+    ] = "8",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Default: explain.png in the run folder.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the random choice; default: the run's.")] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Draw where the encoder of a run looks: a PNG sheet of crops, maps over them, and MPFR's masks."""
+    from usvireid.display import Display
+    from usvireid.explain import explain_run
+
+    print(explain_run(run_folder, crops, out, seed, device, Display()))
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     people: Annotated[int, typer.Option(min=10, max=100_000, help="Number of people.")] = 150,

@@ -13,7 +13,7 @@ from usvireid.display import Display
 from usvireid.encoders.exported import facts_of, write_exported
 from usvireid.encoders.onnx_graph import INSTALL, OneModality, largest_difference, to_onnx
 from usvireid.errors import UsageError, UsvireidError
-from usvireid.files import write_atomically
+from usvireid.files import output_file, write_atomically
 from usvireid.names import MODALITIES
 from usvireid.randomness import numpy_generator
 from usvireid.trained import Trained, open_trained
@@ -51,7 +51,7 @@ def export_run(folder: Path, to: str, out: Path | None, mirror: bool | None, dis
     if mirror is not None and to != "onnx":
         raise UsageError(f"--mirror, --no-mirror: weights alone average nothing; leave it out with --to {to}.")
     trained = open_trained(folder)
-    target = _target(out or folder, to)
+    target = output_file(out or folder, f"encoder.{to}")
     if to == "safetensors":
         write_exported(target, trained.encoder, trained.run.settings, trained.epoch)
         display.say(f"{target}: encoder after epoch {trained.epoch}")
@@ -82,18 +82,6 @@ def _export_onnx(trained: Trained, modality: str, target: Path, mirror: bool, di
     )
     display.say(f"{path}: {modality} stream after epoch {trained.epoch}; {checked}")
     return path
-
-
-def _target(out: Path, to: str) -> Path:
-    """The file to write, with its ending; the folder has to be there, so that a slip of the pen makes none."""
-    if out.is_dir():
-        return out / f"encoder.{to}"
-    if out.suffix.lower() in {f".{form}" for form in get_args(Form)} and out.suffix.lower() != f".{to}":
-        raise UsageError(f"--out {out}: the file's name ends in {out.suffix}, but --to is {to}.")
-    target = out if out.suffix.lower() == f".{to}" else out.with_name(f"{out.name}.{to}")
-    if not target.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {target.parent}; make it first.")
-    return target
 
 
 def _some_images(trained: Trained, modality: str) -> tuple[np.ndarray, str]:

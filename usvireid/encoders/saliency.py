@@ -82,8 +82,12 @@ def saliency(encoder: Encoder, modality: str, images: np.ndarray, references: np
     finally:
         hook.remove()
         encoder.train(was_training)
-    maps, similarities, masks = zip(*parts, strict=True)
-    return Saliency(_joined(maps), _joined(similarities), None if masks[0] is None else _joined(masks))
+    masks = [mask for _, _, mask in parts if mask is not None]
+    return Saliency(
+        _joined([maps for maps, _, _ in parts]),
+        _joined([found for _, found, _ in parts]),
+        _joined(masks) if masks else None,
+    )
 
 
 def _target(features: Tensor, necked: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,7 +100,8 @@ def _target(features: Tensor, necked: Tensor, references: Tensor) -> tuple[Tenso
 
 def _map_of(values: Tensor, gradient: Tensor) -> Tensor:
     weights = gradient.mean(dim=(2, 3), keepdim=True)
-    return functional.relu((weights * values).sum(dim=1))
+    found: Tensor = functional.relu((weights * values).sum(dim=1))
+    return found
 
 
 def _on_grid(values: Tensor, size: torch.Size) -> Tensor:
@@ -104,7 +109,7 @@ def _on_grid(values: Tensor, size: torch.Size) -> Tensor:
     if values.ndim == 4:
         return values
     height, width = grid_of_tokens(values.shape[1], size[0], size[1])
-    return values[:, -height * width :].transpose(1, 2).unflatten(2, (height, width))
+    return values[:, -height * width :].transpose(1, 2).reshape(len(values), -1, height, width)
 
 
 def grid_of_tokens(tokens: int, height: int, width: int) -> tuple[int, int]:
@@ -126,6 +131,6 @@ def grid_of_tokens(tokens: int, height: int, width: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _joined(parts: Any) -> np.ndarray:
-    joined: np.ndarray = torch.cat(list(parts)).detach().float().cpu().numpy()
+def _joined(parts: list[Tensor]) -> np.ndarray:
+    joined: np.ndarray = torch.cat(parts).detach().float().cpu().numpy()
     return joined
