@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at a data folder.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
+encoder_app = typer.Typer(help="Look at an encoder.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(encoder_app, name="encoder")
 
 _GO_ON = ("run", "demo")
 """Commands that go on where they were stopped."""
@@ -168,6 +170,45 @@ def report(run_folder: RunArgument) -> None:
 
 
 @app.command()
+def export(
+    run_folder: RunArgument,
+    to: Annotated[str, typer.Option(metavar="onnx|safetensors", help="What to write.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; default: in the run folder.")] = None,
+    mirror: Annotated[
+        bool | None,
+        typer.Option(
+            "--mirror/--no-mirror", help="onnx: average with the mirror image, as evaluation does; default on."
+        ),
+    ] = None,
+) -> None:
+    """Write the encoder of a run for other programs: an ONNX file per modality, or its weights."""
+    from usvireid.display import Display
+    from usvireid.export import export_run
+
+    for path in export_run(run_folder, to, out, mirror, Display()):
+        print(path)
+
+
+@app.command()
+def explain(
+    run_folder: RunArgument,
+    crops: Annotated[
+        str, typer.Option(metavar="PATH,...|N|FILE.txt", help="Which: their paths, how many at random, or a list.")
+    ] = "8",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Default: explain.png in the run folder.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the random choice; default: the run's.")] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Draw where the encoder of a run looks: a PNG sheet of crops, maps over them, and MPFR's masks."""
+    from usvireid.display import Display
+    from usvireid.explain import explain_run
+
+    print(explain_run(run_folder, crops, out, seed, device, Display()))
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     people: Annotated[int, typer.Option(min=10, max=100_000, help="Number of people.")] = 150,
@@ -208,6 +249,34 @@ def data_check(
         render(found, display.output)
     if not found.ok:
         raise typer.Exit(1)
+
+
+@encoder_app.command("summary")
+def encoder_summary(
+    config: Annotated[str | None, typer.Option(help="Settings: a name (`usvireid configs`) or a YAML file.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting; repeatable.")
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="Input size, pixels.")] = None,
+    speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Measure img/s on this machine.")] = True,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Crops of each modality at a time when speed is measured.")
+    ] = None,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what an encoder costs: parameters, multiply-adds and activations by part, and img/s on this machine."""
+    from usvireid.display import Display
+    from usvireid.inspection import inspect_encoder
+
+    counted, measured = inspect_encoder(config, assign or [], size, device, speed, batch)
+    if as_json:
+        print(json.dumps({**counted.to_dict(), "speed": measured and measured.to_dict()}))
+        return
+    display = Display()
+    display.result(counted.table())
+    if measured is not None:
+        display.output.print(str(measured))
 
 
 @app.command()

@@ -97,7 +97,9 @@ class EncoderSettings(_Part):
     width: Annotated[int, Field(ge=8, le=256)] = Field(
         64, description="channels of a ResNet's first stage; 64 is the usual one"
     )
-    weights: Path | None = Field(None, description="file of backbone weights to start from; none: random")
+    weights: Path | None = Field(
+        None, description="file of backbone weights or an exported encoder to start from; none: random"
+    )
     gem_p: Annotated[float, Field(ge=1, le=20)] = Field(3.0, description="exponent of the pooling")
     mpfr: MpfrSettings = MpfrSettings()
     sdce: SdceSettings = SdceSettings()

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from usvireid.errors import UsvireidError
+from usvireid.errors import UsageError, UsvireidError
 
 _SUFFIX = ".part"
+_ENDINGS = frozenset({".onnx", ".safetensors", ".pt", ".pth", ".png", ".jpg", ".jpeg", ".svg", ".pdf"})
+"""Of files that a person may take for another kind."""
 
 
 def write_atomically(
@@ -64,6 +66,23 @@ def size_text(count: float) -> str:
         value /= 1000
         units.pop(0)
     return f"{value:.0f} {units[0]}" if value >= 9.95 else f"{value:.1f} {units[0]}"
+
+
+def output_file(out: Path, name: str) -> Path:
+    """The file that `--out` asks for: in a folder one called `name`; else itself, with the ending of `name`.
+
+    Raises:
+        UsageError: the name has another ending, or there is no such folder; none is made, so that a slip shows.
+    """
+    ending = Path(name).suffix
+    if out.is_dir():
+        return out / name
+    if out.suffix.lower() in _ENDINGS - {ending}:
+        raise UsageError(f"--out {out}: what is written is {ending}; give the file that ending.")
+    target = out if out.suffix.lower() == ending else out.with_name(out.name + ending)
+    if not target.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {target.parent}; make it first.")
+    return target
 
 
 def is_unfinished(path: Path) -> bool:

@@ -57,17 +57,12 @@ def begin(data: Path | None, config: str | None, out: Path | None, given: dict[s
     if out is None:
         out = default_folder(data, config)
     if config is not None:
-        path = locate("configs", config)
-        # A run's own config.yaml says where its crops are, which is no setting.
-        content = {key: value for key, value in read_settings_file(path).items() if key != _CROPS_KEY}
-        layers.append((str(path), content))
+        layers.append(_config_layer(config))
     elif (out / names.CONFIG_FILE).is_file():
         # Settings that are not named stay as the run has them; what to do is asked anew every time.
         standing = Run.open(out).settings.model_dump(mode="json", exclude={"stages"})
         layers.append((str(out / names.CONFIG_FILE), standing))
-    layers += [("command line", nested(name, value)) for name, value in given.items()]
-    layers += [("--set", parse_assignment(text)) for text in assign]
-    settings = with_absolute_paths(make_settings(layers))
+    settings = _settled(layers, given, assign)
     if data is None:
         data = Run.open(out).data
     if not data.exists():
@@ -89,6 +84,22 @@ def default_folder(data: Path | None, config: str | None) -> Path:
 def trial_folders(folder: Path) -> list[Path]:
     """The run folders of a folder of trials, by trial; none where it is no such folder."""
     return sorted(path for path in folder.glob(f"{names.TRIAL_PREFIX}*") if (path / names.CONFIG_FILE).is_file())
+
+
+def settings_of(config: str | None, given: dict[str, Any], assign: list[str]) -> Settings:
+    """The settings that a command line asks for where there is no run; arguments and errors as for `begin`."""
+    return _settled([] if config is None else [_config_layer(config)], given, assign)
+
+
+def _config_layer(config: str) -> tuple[str, dict[str, Any]]:
+    """A settings file by its name or path; of a run's own `config.yaml`, where its crops are is no setting."""
+    path = locate("configs", config)
+    return str(path), {key: value for key, value in read_settings_file(path).items() if key != _CROPS_KEY}
+
+
+def _settled(layers: list[tuple[str, dict[str, Any]]], given: dict[str, Any], assign: list[str]) -> Settings:
+    layers = layers + [("command line", nested(name, value)) for name, value in given.items()]
+    return with_absolute_paths(make_settings(layers + [("--set", parse_assignment(text)) for text in assign]))
 
 
 class Run:

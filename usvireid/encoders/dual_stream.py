@@ -80,3 +80,13 @@ class DualStreamEncoder(Encoder):
         """The parameters of stems and trunk."""
         yield from self.stems.parameters()
         yield from self.trunk.parameters()
+
+    def parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        """A stem per modality, the four layers, the parts of ICRE, and what makes a feature of the map."""
+        stems = {f"stem {name}": (self.stems[name],) for name in MODALITIES}
+        layers = {name: (layer,) for name, layer in self.trunk.named_children()}
+        return {**stems, **layers, **self.enhance.parts(), "pool and neck": (self.pool, self.neck)}
+
+    def reads_last_map(self) -> nn.Module | None:
+        """The pooling: its input is the deepest map, enhanced where that is on."""
+        return self.pool

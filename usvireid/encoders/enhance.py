@@ -22,6 +22,10 @@ class Deepest(nn.Module):
         """The output of layer4, and nothing else."""
         return stages[-1], {}
 
+    def parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        """None."""
+        return {}
+
 
 class Enhanced(nn.Module):
     """The deepest map with MPFR's map brought into it, by SDCE or, where that is off, by a 1 x 1 convolution (ours).
@@ -54,6 +58,10 @@ class Enhanced(nn.Module):
         clues, masks = self.mpfr(stages)
         return self.bring(stages[-1], clues), {MASKS: masks}
 
+    def parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        """MPFR, and what brings its map into the deepest."""
+        return {"mpfr": (self.mpfr,), "sdce" if isinstance(self.bring, SDCE) else "injection": (self.bring,)}
+
 
 class _Injection(nn.Module):
     def __init__(self, width: int, deep: int) -> None:
@@ -72,6 +80,8 @@ def grid_of(height: int, width: int) -> tuple[int, int]:
     return -(-height // 16), -(-width // 16)
 
 
-def make_enhancement(widths: Sequence[int], size: tuple[int, int], mpfr: MpfrSettings, sdce: SdceSettings) -> nn.Module:
+def make_enhancement(
+    widths: Sequence[int], size: tuple[int, int], mpfr: MpfrSettings, sdce: SdceSettings
+) -> Deepest | Enhanced:
     """The module that takes the four stages of a ResNet to the map that is pooled."""
     return Enhanced(widths, grid_of(*size), mpfr, sdce) if mpfr.use else Deepest()

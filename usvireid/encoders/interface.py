@@ -81,3 +81,15 @@ class Encoder(nn.Module, abc.ABC):
     def published(self) -> Iterator[nn.Parameter]:
         """The parameters that `load_weights` fills, for a learning rate of their own; none if not overridden."""
         return iter(())
+
+    def parts(self) -> dict[str, tuple[nn.Module, ...]]:
+        """The parts that `usvireid encoder summary` counts, by name; the direct children if not overridden."""
+        return {name: (child,) for name, child in self.named_children()}
+
+    def reads_last_map(self) -> nn.Module | None:
+        """The module whose first input is the last map with places in it, which `usvireid explain` looks at.
+
+        That input is B x C x h x w, or tokens, B x n x C, of which the last h w are the places, row by row. None, if
+        not overridden: the encoder has no such map.
+        """
+        return None

@@ -14,6 +14,7 @@ from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Crops, Images
 from usvireid.devices import Compute
 from usvireid.display import Display
+from usvireid.encoders.exported import start_from
 from usvireid.encoders.extract import extract
 from usvireid.encoders.features import Features
 from usvireid.encoders.gradients import gradient_features
@@ -86,7 +87,7 @@ class Experiment:
     def load_weights(self) -> None:
         """Start from the weights file of the settings, if one is named. A run that goes on needs it no more."""
         if self.settings.encoder.weights is not None:
-            self.encoder.load_weights(self.settings.encoder.weights)
+            start_from(self.encoder, self.settings.encoder.weights)
 
     def extract_features(self) -> Features:
         """The features of all training crops by the encoder as it is now; extracted once per state of the encoder."""
