@@ -179,10 +179,10 @@ class SelfAttention(nn.Module):
 
 
 def _initialise(encoder: TwoHeadViT) -> None:
-    """Truncated normal weights of deviation 0.02, as ViTs are usually started; biases zero."""
+    """Truncated normal weights whose outputs are of the size of their inputs, whatever the width; biases zero."""
     for part in encoder.modules():
         if isinstance(part, nn.Linear | nn.Conv2d):
-            nn.init.trunc_normal_(part.weight, std=0.02)
+            nn.init.trunc_normal_(part.weight, std=part.weight[0].numel() ** -0.5)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
     nn.init.trunc_normal_(encoder.trunk.class_token, std=0.02)
