@@ -14,7 +14,6 @@ from usvireid.data.findings import Finding, Severity
 from usvireid.data.measuring import Measurements
 from usvireid.data.near_duplicates import NearPairs
 
-
 _ORDER = (names.MODALITY, names.IDENTITY, names.SPLIT)
 
 
