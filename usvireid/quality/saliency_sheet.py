@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -98,7 +99,7 @@ def _draw(
     bottom = top - _TEXT_HEIGHT - _PICTURE_HEIGHT
     pictures = 2 + len(panel.masks)
     room = int((pictures * wide + (pictures - 1) * _GAP) * _CHARACTERS_PER_INCH)
-    line = {"fontsize": 7.5, "va": "baseline"}
+    line: dict[str, Any] = {"fontsize": 7.5, "va": "baseline"}
     figure.text(left / width, (top - 0.14) / height, _shortened(panel.path, room), weight="bold", **line)
     figure.text(left / width, (top - 0.28) / height, panel.facts, color="#333333", **line)
     names = ["crop", "what counts", *mask_names]
@@ -119,7 +120,7 @@ def _fill(axes: Axes, panel: Panel, place: int) -> str:
     else:
         mask = panel.masks[place - 2]
         axes.imshow(_resized(mask, panel.image.shape), cmap=_MASK_COLOURS, vmin=mask.min(), vmax=mask.max())
-        return f" {mask.min():.2f}–{mask.max():.2f}"
+        return f" {mask.min():.2f} to {mask.max():.2f}"
     return ""
 
 
