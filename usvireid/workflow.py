@@ -312,7 +312,7 @@ class Workflow:
         return ", ".join(f"{len(crops.rows_of(modality)):,} {modality} crops" for modality in names.MODALITIES)
 
     def _nothing_to_train_on(self, monitor: Monitor) -> str:
-        said = " ".join(monitor.messages)
+        said = " ".join(f"{message.rstrip('.')}." for message in monitor.messages)
         return (
             f"no crop has a pseudo-identity, so there is nothing to train on. {said} "
             f"The labels stand in {self.run.latest_labels()}."

@@ -195,6 +195,10 @@ class TestRefusals:
     def test_an_empty_file(self, tmp_path, crops):
         self.refuse(written(tmp_path, ""), crops, "the file is empty", "starts with the line path,modality,cluster")
 
+    @pytest.mark.parametrize("header", ["path,identity,identity", "path,identity,Identity "])
+    def test_a_column_twice(self, tmp_path, crops, header):
+        self.refuse(written(tmp_path, f"{header}\n{PATHS[0]},1,2\n"), crops, "'identity' stands in the header twice")
+
     def test_a_row_that_was_cut(self, tmp_path, crops):
         self.refuse(written(tmp_path, f"path,identity\n{PATHS[0]},1\n{PATHS[1]}\n"), crops, "row 3", "'identity'")
 
