@@ -131,7 +131,7 @@ def _trials(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         places = [(run.seed, run.trial) for run in row.runs]
         if len(set(places)) < len(places):
-            yield f"{row.name}: some of its runs have the same seed and trial, so its spread is smaller than it should be"
+            yield f"{row.name}: some of its runs have the same seed and trial, so its spread comes out too small"
 
 
 def _selections(rows: Sequence[Row]) -> Iterator[str]:
