@@ -62,6 +62,43 @@ def write_people(root: Path, people: int = 6, shots: int = 4) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def write_finished_run(folder: Path, data: Path, identity: list[int] | None = None, **changes: str) -> Path:
+    """A run folder as it stands after epoch 2, without any training: random weights, and labels as given.
+
+    Args:
+        folder: where to make it.
+        data: the crops.
+        identity: pseudo-identity of every crop in the order of the data; None: no labels file.
+        changes: of the tiny settings.
+    """
+    import torch
+
+    from usvireid.data.open import open_crops
+    from usvireid.encoders.make import make_encoder
+    from usvireid.matching.labels import PseudoLabels
+    from usvireid.run import begin
+    from usvireid.training.checkpoint import Checkpoint
+
+    run = begin(data, None, folder, {}, [f"{key}={value}" for key, value in {**TINY, **changes}.items()])
+    with run.claimed():
+        encoder = make_encoder(run.settings)
+        generator = torch.Generator().manual_seed(5)
+        tensors = {
+            # Normalisations that begin at zero would hide what comes before them.
+            f"encoder.{key}": value + torch.rand(value.shape, generator=generator) if value.ndim == 1 else value
+            for key, value in encoder.state_dict().items()
+        }
+        Checkpoint(epoch=2, tensors=tensors, facts={}).write(run.checkpoints)
+        if identity is not None:
+            crops = open_crops(data)
+            table = crops.table[["path", "modality"]].assign(identity=identity)
+            path = run.labels_file(2)
+            path.parent.mkdir()
+            table.to_csv(path, index=False)
+            PseudoLabels.read(path, crops)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test writes to the user's cache."""

@@ -195,9 +195,7 @@ def explain(
     crops: Annotated[
         str, typer.Option(metavar="PATH,...|N|FILE.txt", help="Which: their paths, how many at random, or a list.")
     ] = "8",
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Default: explain.png in the run folder.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Default: RUN/explain.png.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the random choice; default: the run's.")] = None,
     device: DeviceOption = None,
 ) -> None:

@@ -27,8 +27,8 @@ MOST = 60
 """Crops on a sheet; beyond, nobody looks at it any more."""
 
 _NOTE = (
-    "what counts: Grad-CAM on the map that is pooled, for the similarity that is named; red where most, "
-    "each crop on a scale of its own"
+    "what counts: which places of the last map add to the similarity that is named; red where most, "
+    "each crop and each mask on a scale of its own"
 )
 
 

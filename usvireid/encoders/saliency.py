@@ -1,4 +1,4 @@
-"""Where in a crop its similarity to others comes from: Grad-CAM on the map that is pooled."""
+"""Where in a crop its similarity to others comes from: class activation maps, without a class."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ class Saliency:
 
 
 def saliency(encoder: Encoder, modality: str, images: np.ndarray, references: np.ndarray) -> Saliency:
-    """Grad-CAM (Selvaraju et al., ICCV 2017) for crops of one modality, in float32 and evaluation mode.
+    """What each place adds to the similarity, for crops of one modality, in float32 and evaluation mode.
 
     With A the last map that has places in it, C x h x w, and s the cosine of the crop's feature and its reference,
 
-        map = ReLU(sum over c of a_c A_c),     a_c = mean over the places of ds / dA_c
+        map = ReLU(sum over c of A_c * ds/dA_c),     place by place
 
-    s stands where Grad-CAM has the score of a class, which an encoder for retrieval does not have. A crop without a
-    reference takes half of the squared length of its feature before normalisation: what makes it strong at all.
+    This is Grad-CAM in the form of HiResCAM (Draelos and Carin, arXiv 2011.08891), with s instead of the score of a
+    class, which an encoder for retrieval does not have. Grad-CAM itself first averages the gradient over the places;
+    here that would let negative values count, which the pooling cuts off. A crop without a reference takes
+    half of the squared length of its feature before normalisation: what makes it strong at all.
 
     Args:
         encoder: on any device; its mode and its parameters are as before afterwards.
@@ -99,8 +101,7 @@ def _target(features: Tensor, necked: Tensor, references: Tensor) -> tuple[Tenso
 
 
 def _map_of(values: Tensor, gradient: Tensor) -> Tensor:
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    found: Tensor = functional.relu((weights * values).sum(dim=1))
+    found: Tensor = functional.relu((gradient * values).sum(dim=1))
     return found
 
 
