@@ -49,3 +49,12 @@ def test_without_identities_there_are_no_score_rows() -> None:
 def test_nothing_yet() -> None:
     assert summary_table([]) is None
     assert summary_table([line(0)]) is None
+
+
+def test_rows_are_those_of_the_protocol() -> None:
+    lines = [line(0), line(1)]
+    for entry in lines:
+        entry["evaluation"] = {"all single-shot": {"rank1": 0.25, "mAP": 0.5}}
+    text = shown(lines)
+    assert "Rank-1 / mAP all single-shot" in text and "25.0 / 50.0 %" in text
+    assert "infrared" in text and "infrared → visible" not in text
