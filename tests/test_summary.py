@@ -68,3 +68,12 @@ def test_one_epoch_and_lines_that_a_hand_has_shortened() -> None:
     text = shown([{"epoch": 0}, {"epoch": 1, "losses": {"a": 1}, "phase": "intra", "seconds": 3, "clusters": None}])
     assert "1 epoch, 0.0 minutes" in text
     assert summary_table([{"epoch": 1, "losses": {"a": 1}}]) is None
+
+
+def test_rows_are_those_of_the_protocol() -> None:
+    lines = [line(0), line(1)]
+    for entry in lines:
+        entry["evaluation"] = {"all single-shot": {"rank1": 0.25, "mAP": 0.5}}
+    text = shown(lines)
+    assert "Rank-1 / mAP all single-shot" in text and "25.0 / 50.0 %" in text
+    assert "infrared" in text and "infrared → visible" not in text
