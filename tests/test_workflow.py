@@ -268,7 +268,7 @@ def test_a_benchmark_is_scored_by_its_own_protocol(capfd: Captured, tmp_path: Pa
     assert code == 0, err
     found = json.loads(out)
     multi = ["all multi-shot", "all multi-shot re-ranked", "indoor multi-shot", "indoor multi-shot re-ranked"]
-    assert list(found) == [*multi, "fingerprints"] and list(found["fingerprints"]) == multi
+    assert list(found) == [*multi, "fingerprints", "selection"] and list(found["fingerprints"]) == multi
     code, _, err = call(capfd, "evaluate", run, "--exclude", "camera")
     assert code == 2 and "has its own rule for what is dropped" in error_line(err)
     code, out, _ = call(capfd, "evaluate", run, "--protocol", "own", "--exclude", "camera", "--json")

@@ -4,8 +4,10 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from tests.data.replicas import build_llcm, build_regdb, build_sysu
 from usvireid import names
 from usvireid.data.check import check
 from usvireid.data.check_tables import render
@@ -13,8 +15,8 @@ from usvireid.data.check_tables import render
 Folders = Callable[..., Path]
 
 
-def printed(root: Path) -> str:
-    console = Console(file=io.StringIO(), width=140)
+def printed(root: Path, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width)
     render(check(root), console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -52,3 +54,14 @@ def test_tables_of_a_manifest(two_folders: Folders) -> None:
     assert "10 more" in text
     assert "(none)" in text
     assert "30 identities, 30 of them in both modalities" in text
+
+
+@pytest.mark.parametrize("build", [build_sysu, build_regdb, build_llcm])
+def test_tables_of_a_benchmark_fit_a_narrow_terminal(build: Callable[[Path], Path], tmp_path: Path) -> None:
+    text = printed(build(tmp_path / "data"), width=80)
+    tables = [line for line in text.splitlines() if line.startswith(("│", "┃"))]
+    assert all(len(line) <= 80 and "…" not in line for line in tables)
+    assert any(line.split() == ["│", "height", "/", "width", "│", "2.00", "│", "2.00", "│"] for line in tables)
+    assert any("train identities" in line and "published" not in line for line in tables)
+    assert "settings that suit: neighbors.k1 " in text
+    assert ", clustering.eps auto; on average the identity of a training crop has " in text

@@ -14,6 +14,8 @@ from usvireid.data.findings import Finding, Severity
 from usvireid.data.measuring import Measurements
 from usvireid.data.near_duplicates import NearPairs
 
+_ORDER = (names.MODALITY, names.IDENTITY, names.SPLIT)
+
 
 def crops(modality: str, **columns: list[object]) -> Crops:
     """Crops named a.jpg, b.jpg and so on, their modalities given as a text of v and i."""
@@ -93,10 +95,10 @@ def test_conflicts_as_a_loop_finds_them(seed: int) -> None:
     sets = [rng.choice(count, rng.integers(1, 5), replace=False) for _ in range(40)]
 
     def obvious(rows: np.ndarray) -> str:
-        for column in (names.MODALITY, names.IDENTITY, names.SPLIT):
-            if len(set(of.table[column].iloc[rows].dropna())) > 1:
-                return column
-        return ""
+        differ = [c for c in _ORDER if len(set(of.table[c].iloc[rows].dropna())) > 1]
+        if not differ or differ[0] != names.IDENTITY:
+            return differ[0] if differ else ""
+        return " and ".join(differ)
 
     assert findings._conflicts(of, sets).tolist() == [obvious(rows) for rows in sets]
     pairs = rng.integers(0, count, (50, 2))
@@ -140,6 +142,45 @@ def test_swapped_folders() -> None:
         "visible and infrared seem to be swapped: 4 of 4 visible images are grey and "
         "4 of 4 infrared images are in colour."
     ]
+
+
+def test_a_whole_infrared_camera_in_colour_is_an_error() -> None:
+    of = crops("vviiii", camera=["1", "1", "2", "2", "3", "3"])
+    state = measured(of)
+    state.color[[2, 3]] = 9
+    assert lines(findings.wrong_modality(of, state), "error") == [
+        "2 of 2 infrared images of 2 are in colour (a visible camera, or false colours, which are better grey?)."
+    ]
+    without = crops("vvii")
+    state = measured(without)
+    state.color[[2, 3]] = 9
+    assert "2 of 2 infrared images in colour" in lines(findings.wrong_modality(without, state), "error")[0]
+
+
+def test_a_visible_camera_by_night_is_a_warning_and_stray_images_are_still_named() -> None:
+    of = crops("vvvvvii", camera=["1", "1", "2", "2", "2", "3", "3"])
+    state = measured(of)
+    state.color[[0, 1, 4]] = 0
+    assert lines(findings.wrong_modality(of, state), "warning") == [
+        "2 of 2 visible images of 1 are grey (an infrared camera, or night vision?).",
+        "1 of 5 visible images grey (an infrared camera, or night vision?): e.jpg.",
+    ]
+
+
+def test_two_cameras_that_are_swapped() -> None:
+    of = crops("vvviii", camera=["1", "2", "2", "3", "4", "4"])
+    state = measured(of)
+    state.color[0], state.color[3] = 0, 9
+    assert lines(findings.wrong_modality(of, state), "error") == [
+        "1 of 1 visible images of 1 are grey (swapped with a camera of the other modality?).",
+        "1 of 1 infrared images of 3 are in colour (swapped with a camera of the other modality?).",
+    ]
+
+
+def test_copies_of_other_people_in_other_splits() -> None:
+    of = crops("vvii", identity=["1", "2", "1", "2"], split=["train", "test", "train", "test"])
+    said = [finding.message for finding in findings.copies(of, [np.array([0, 1])])]
+    assert said == ["1 exact copy of another image, under different identities and in different splits: a.jpg = b.jpg."]
 
 
 def test_between_the_bounds_nothing_is_said() -> None:

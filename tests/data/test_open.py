@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from usvireid import names
-from usvireid.data.open import open_crops
+from usvireid.data.open import open_crops, recognise
 from usvireid.errors import DataError, UsageError
 
 Folders = Callable[..., Path]
@@ -84,3 +84,42 @@ def test_a_folder_with_something_else(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(DataError, match=r"no folder 'visible'.*one modality alone cannot be trained on"):
         open_crops(tmp_path)
+
+
+def test_a_manifest_comes_before_a_benchmark(two_folders: Folders, tmp_path: Path) -> None:
+    root = two_folders(1)
+    (root / "exp").mkdir()
+    (root / "exp" / "train_id.txt").write_text("1\n")
+    assert recognise(root) == names.SYSU_MM01
+    assert len(open_crops(root, layout=names.OWN)) == 2
+    (root / names.MANIFEST_FILE).write_text("path,modality\nvisible/000.jpg,visible\ninfrared/000.jpg,infrared\n")
+    assert recognise(root) == names.OWN
+    assert open_crops(root).layout == names.OWN
+
+
+@pytest.mark.parametrize(
+    ("mark", "layout"),
+    [
+        ("exp/test_id.txt", names.SYSU_MM01),
+        ("idx/test_thermal_7.txt", names.REGDB),
+        ("idx/train_vis.txt", names.LLCM),
+        ("test_nir/cam1/x", names.LLCM),
+        ("Visible/1/x.bmp", names.OWN),
+        ("cam1/0001/x.jpg", names.OWN),
+    ],
+)
+def test_what_a_folder_is_recognised_by(tmp_path: Path, mark: str, layout: str) -> None:
+    (tmp_path / mark).parent.mkdir(parents=True)
+    (tmp_path / mark).write_text("")
+    assert recognise(tmp_path) == layout
+
+
+def test_an_unknown_layout() -> None:
+    with pytest.raises(UsageError, match="unknown format 'market'; use one of auto, own, sysu-mm01, regdb, llcm"):
+        open_crops(Path(), layout="market")
+
+
+def test_a_benchmark_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("path,modality\n")
+    with pytest.raises(UsageError, match=r"a\.csv: a file; the format llcm is a folder"):
+        open_crops(tmp_path / "a.csv", layout=names.LLCM)

@@ -110,6 +110,12 @@ def test_a_person_in_train_and_test(llcm: Path) -> None:
     assert fault(llcm).startswith(f"{file}: 1 identity (0003) also in the train lists")
 
 
+def test_an_image_in_the_lists_of_both_modalities(llcm: Path) -> None:
+    one, other = llcm / "idx/train_vis.txt", llcm / "idx/train_nir.txt"
+    write_lines(other, [*other.read_text().splitlines(), one.read_text().splitlines()[0]])
+    assert "train_nir.txt: 1 image also in train_vis.txt (vis/" in fault(llcm)
+
+
 def test_counts_of_test_images_are_not_compared(llcm: Path) -> None:
     lines = compare_with_published(read_llcm(llcm))
     published = {f"{line.part} {line.what}": line.published for line in lines if line.published is not None}

@@ -133,6 +133,12 @@ def test_a_person_in_train_and_test_with_other_images(regdb: Path) -> None:
     assert f"1 person in train and test lists (folder {person})" in faults(regdb)[0]
 
 
+def test_an_image_in_the_lists_of_both_modalities(regdb: Path) -> None:
+    one, other = regdb / "idx/train_visible_1.txt", regdb / "idx/train_thermal_1.txt"
+    write_lines(other, [*other.read_text().splitlines(), one.read_text().splitlines()[0]])
+    assert "train_thermal_1.txt: 1 image also in train_visible_1.txt (Visible/" in faults(regdb)[0]
+
+
 def test_counts(regdb: Path) -> None:
     lines = compare_with_published(read_regdb(regdb))
     assert {line.what: line.published for line in lines if line.part == "test"} == {

@@ -134,6 +134,15 @@ def read_image_list(file: Path) -> tuple[list[ListedImage], list[str]]:
     return list(images.values()), faults
 
 
+def in_both_modalities(lists: Iterable[tuple[Path, Sequence[ListedImage]]]) -> list[str]:
+    """A fault for each pair of lists that share images; given are the lists of one part, one for each modality."""
+    (first, one), (second, other) = lists
+    shared = sorted({image.path for image in one} & {image.path for image in other})
+    if not shared:
+        return []
+    return [f"{second}: {counted(len(shared), 'image')} also in {first.name} ({few(shared)}); put the lists back."]
+
+
 def _lines(file: Path, what: str) -> tuple[list[str], list[str]]:
     """The lines of a list, those after the last text left out; and why there are none."""
     advice = f"it holds {what}; put the original list back"

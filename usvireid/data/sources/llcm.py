@@ -18,6 +18,7 @@ from usvireid.data.sources.listings import (
     counted,
     few,
     images_in,
+    in_both_modalities,
     missing_among,
     read_id_list,
     read_image_list,
@@ -61,6 +62,7 @@ def survey_llcm(folder: Path) -> Survey:
     for modality in names.MODALITIES:
         lists[modality], found = read_image_list(_train_file(folder, modality))
         faults += found
+    faults += in_both_modalities([(_train_file(folder, modality), images) for modality, images in lists.items()])
     ids, found = read_id_list(_test_file(folder))
     faults += found
     missing = missing_among(folder, (image.path for images in lists.values() for image in images))

@@ -12,7 +12,15 @@ import pandas as pd
 from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.data.published import LISTED_IDENTITIES
-from usvireid.data.sources.listings import ListedImage, counted, few, missing_among, read_image_list, subfolders
+from usvireid.data.sources.listings import (
+    ListedImage,
+    counted,
+    few,
+    in_both_modalities,
+    missing_among,
+    read_image_list,
+    subfolders,
+)
 from usvireid.data.sources.survey import Survey
 from usvireid.errors import UsageError
 
@@ -53,6 +61,9 @@ def survey_regdb(folder: Path, trial: int = 1) -> Survey:
         for modality in names.MODALITIES:
             lists[side, modality], found = read_image_list(_list_file(folder, side, modality, trial))
             faults += found
+        faults += in_both_modalities(
+            [(_list_file(folder, side, modality, trial), lists[side, modality]) for modality in names.MODALITIES]
+        )
     faults += _missing_files(folder, lists, trial)
     faults += [*_shared_people(folder, lists, trial), *_holes(folder, lists, trial)]
     table = pd.DataFrame(list(_rows(lists, missing_among(folder, _paths(lists)))), columns=_COLUMNS)
