@@ -61,3 +61,12 @@ def test_the_selected_epoch_has_a_column_and_is_named() -> None:
     assert "The run so far (selected on test)" in text
     assert "epoch 2 (cross)" in text
     assert "epoch 2 of 3, selected on test (Rank-1 20.0 %)" in text
+
+
+def test_rows_are_those_of_the_protocol() -> None:
+    lines = [line(0), line(1)]
+    for entry in lines:
+        entry["evaluation"] = {"all single-shot": {"rank1": 0.25, "mAP": 0.5}}
+    text = shown(lines)
+    assert "Rank-1 / mAP all single-shot" in text and "25.0 / 50.0 %" in text
+    assert "infrared" in text and "infrared → visible" not in text

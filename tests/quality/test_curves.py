@@ -74,3 +74,12 @@ def test_every_chart_has_a_title_and_ids_of_its_own():
     assert len({chart.title for chart in charts}) == len(charts) == 10
     ids = [name for chart in charts for name in re.findall(r' id="(.*?)"', chart.svg)]
     assert ids and len(set(ids)) == len(ids)
+
+
+def test_rows_of_a_benchmarks_protocol_are_curves_too():
+    names = ("all single-shot", "indoor single-shot", "all single-shot re-ranked")
+    line = {"evaluation": {name: {"rank1": 0.5, "mAP": 0.4} for name in names}}
+    charts = {chart.title: chart for chart in curves([{"epoch": 1, **line}, {"epoch": 2, **line}])}
+    legend = charts["Rank-1"].legend
+    assert [key.name for key in legend] == list(names)
+    assert len({(key.tone, key.shape) for key in legend}) == 3
