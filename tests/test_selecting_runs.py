@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import tiny_options, write_people
+from tests.data.replicas import build_sysu
 from tests.test_cli import call, error_line
 from tests.test_workflow import metrics
 from usvireid.quality.selection import select_epoch
@@ -38,7 +39,10 @@ def test_selected_on_test_is_said_everywhere(capfd: Captured, tmp_path: Path, la
     assert evaluation["scores"] == lines[best]["evaluation"]
     assert "The run so far (selected on test)" in err
     assert f"epoch {best} of 4, selected on test" in err.replace("\n", " ")
-    assert "selected on test" in (run / "report.html").read_text()
+    report = (run / "report.html").read_text()
+    assert "The epoch was selected on test: its scores are too good." in report
+    assert f"The trained encoder is that of epoch {best} of 4, selected on test" in report
+    assert "untrained; selected on test" in report
     code, out, err = call(capfd, "evaluate", run, "--json")
     assert json.loads(out)["selection"] == evaluation["selection"]
     assert json.loads(out)["infrared->visible"] == evaluation["scores"]["infrared->visible"]
@@ -79,6 +83,15 @@ def test_held_out_people_are_not_trained_on(capfd: Captured, tmp_path: Path) -> 
     assert chosen.value == pytest.approx(np.mean([x["mAP"] for x in lines[chosen.epoch]["held_out"].values()]))
     assert "selected on held-out identities" in (run / "report.html").read_text()
     assert call(capfd, "report", run)[0] == 0
+
+
+def test_people_of_a_benchmark_are_held_out_too(capfd: Captured, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = selecting("held-out", **{"training.epochs": "1", "clustering.eps": "auto"})
+    code, _, err = call(capfd, "run", build_sysu(tmp_path / "sysu"), "--out", run, *options)
+    assert code == 0, err
+    assert set(metrics(run)[1]["held_out"]) == {"infrared->visible", "visible->infrared"}
+    assert set(metrics(run)[1]["evaluation"]) == {"all single-shot", "indoor single-shot"}
 
 
 @pytest.mark.parametrize("method", ["held-out", "test"])

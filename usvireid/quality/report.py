@@ -87,7 +87,9 @@ def write_report(
     context = {
         "title": run_folder.resolve().name or "run",
         "subtitle": _subtitle(crops, lines),
-        "verdict": judge(quality, truth, trained, untrained, _last_phase(lines), edited_by_hand(lines)),
+        "verdict": judge(
+            quality, truth, trained, untrained, _last_phase(lines), edited_by_hand(lines), _on_test(selection)
+        ),
         "tiles": _tiles(quality, trained, untrained, selection),
         "cluster_table": _cluster_table(quality),
         "scores": _score_table(trained, untrained),
@@ -152,6 +154,10 @@ def _last_quality(lines: Lines, labels: PseudoLabels | None) -> dict[str, Any] |
 
 def _last_phase(lines: Lines) -> str | None:
     return next((str(line["phase"]) for line in reversed(lines) if line.get("phase")), None)
+
+
+def _on_test(selection: Mapping[str, Any] | None) -> bool:
+    return selection is not None and Selection.of_dict(selection).on_test
 
 
 def _subtitle(crops: Crops, lines: Lines) -> str:

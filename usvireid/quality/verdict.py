@@ -59,6 +59,7 @@ def judge(
     untrained: Mapping[str, Any] | None,
     phase: str | None = None,
     edited: str | None = None,
+    on_test: bool = False,
 ) -> Verdict:
     """Judge a run by its last labels and its scores.
 
@@ -69,10 +70,13 @@ def judge(
         untrained: the same of the encoder before training.
         phase: "intra" while the modalities are not matched yet, so that nothing matched is no fault.
         edited: which labels a person changed, in words; None if none.
+        on_test: the scores chose the epoch that they are of.
     """
     findings = [*_clusters(quality), *_matching(quality, phase), *_truth(truth), *_retrieval(trained, untrained)]
     if edited is not None:
         findings.append(Finding("note", edited))
+    if on_test and trained is not None:
+        findings.append(Finding("warning", "The epoch was selected on test: its scores are too good."))
     if trained is None and truth is None and quality is not None:
         findings.append(
             Finding("note", "No identities are known, so nothing here proves that the matches are right: look at them.")
