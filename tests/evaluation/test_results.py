@@ -56,4 +56,6 @@ def test_the_table_fits_80_columns():
     assert "…" not in text
     for part in ("Rank-20", "gallery", "3,010", "62.5", "±17.7", "infrared → visible", "000000000003"):
         assert part in text
-    assert "mean and standard deviation of 2 galleries" in text and "3 more queries" in text
+    assert "mean and standard deviation of 2 galleries" in text and "gallery: all single-shot 1, indoor" in " ".join(
+        text.split()
+    )

@@ -132,9 +132,10 @@ class Evaluation:
 
     def _notes(self) -> list[str]:
         notes = []
-        skipped = sum(row.skipped_queries for name, row in self.rows.items() if not name.endswith(RERANKED))
-        if skipped:
-            notes.append(f"{skipped:,} more queries have no correct crop in the gallery and count in no mean")
+        skipped = {name: row.skipped_queries for name, row in self.rows.items() if not name.endswith(RERANKED)}
+        counted = [f"{name.replace('->', ' → ')} {count:,}" for name, count in skipped.items() if count]
+        if counted:
+            notes.append(f"more queries, in no mean, without a correct crop in the gallery: {', '.join(counted)}")
         trials = max((row.trials for row in self.rows.values()), default=1)
         if trials > 1:
             notes.append(f"mean and standard deviation of {trials} galleries")

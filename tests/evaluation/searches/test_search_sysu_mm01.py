@@ -49,9 +49,12 @@ def words_gallery(rows: list[dict], mode: str, shots: int, trial: int) -> list[i
     random.seed(trial)
     gallery = []
     number = {row["path"]: i for i, row in enumerate(rows)}
+    folders: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        folders.setdefault((row["identity"], row["camera"]), []).append(row["path"])
     for identity in sorted({row["identity"] for row in rows}):
         for camera in CAMERAS[mode]:
-            files = [row["path"] for row in rows if (row["identity"], row["camera"]) == (identity, camera)]
+            files = folders.get((identity, camera), [])
             if files and shots == 1:
                 gallery.append(number[random.choice(sorted(files))])
             elif files:
