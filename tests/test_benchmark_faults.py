@@ -16,7 +16,7 @@ from tests.data.replicas import build_llcm, build_regdb, build_sysu, read_ids, w
 from tests.test_cli import call, error_line
 from usvireid.display import Display
 from usvireid.layers import make_settings
-from usvireid.workflow import open_data
+from usvireid.loading import open_data
 
 BUILDERS: dict[str, Callable[[Path], Path]] = {"sysu": build_sysu, "regdb": build_regdb, "llcm": build_llcm}
 

@@ -125,7 +125,7 @@ def evaluate(
 ) -> None:
     """Score the encoder of a run by the protocol of its data: Rank-k, mAP and mINP."""
     from usvireid.display import Display
-    from usvireid.workflow import evaluate_run
+    from usvireid.evaluate import evaluate_run
 
     rules = {
         "exclude": _listed(exclude),
@@ -164,7 +164,7 @@ def compare(
 def report(run_folder: RunArgument) -> None:
     """Write the report of a run anew."""
     from usvireid.display import Display
-    from usvireid.workflow import report_run
+    from usvireid.report import report_run
 
     report_run(run_folder, Display())
 

@@ -17,11 +17,11 @@ from usvireid.encoders.mpfr import STAGES
 from usvireid.encoders.saliency import saliency
 from usvireid.errors import DataError, UsageError
 from usvireid.files import output_file, write_atomically
+from usvireid.loading import Data, open_data
 from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.saliency_sheet import Panel, draw_sheet
 from usvireid.randomness import numpy_generator
 from usvireid.trained import Trained, open_trained
-from usvireid.workflow import Data, open_data
 
 MOST = 60
 """Crops on a sheet; beyond, nobody looks at it any more."""

@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -229,11 +229,18 @@ class Run:
         """
         return self._read_metrics()[0]
 
-    def torn_metrics(self) -> str | None:
-        """What to tell a person where the last line of `metrics.jsonl` is cut off; None where it is whole."""
-        number = self._read_metrics()[1]
-        path = self.folder / names.METRICS_FILE
-        return None if number is None else f"{path}: line {number}, the last one, is cut off and left out"
+    def check_records(self, warn: Callable[[str], None]) -> None:
+        """Look at the records before any work is done; a last line that an interruption cut off is no damage.
+
+        Args:
+            warn: told where such a line is left out.
+
+        Raises:
+            DataError: `metrics.jsonl` is damaged elsewhere; the line is named.
+        """
+        torn = self._read_metrics()[1]
+        if torn is not None:
+            warn(f"{self.folder / names.METRICS_FILE}: line {torn}, the last one, is cut off and left out")
 
     def _read_metrics(self) -> tuple[list[dict[str, Any]], int | None]:
         """The whole lines, and the number of a last line that is cut off."""
