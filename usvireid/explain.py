@@ -35,7 +35,7 @@ _NOTE = (
 def explain_run(
     folder: Path, crops: str, out: Path | None, seed: int | None, device: str | None, display: Display
 ) -> Path:
-    """Draw where the newest encoder of a run looks in some crops.
+    """Draw where the encoder of a run looks in some crops.
 
     What is differentiated is the similarity of a crop to the mean feature of its pseudo-identity in the other modality;
     where it has no crop there, in its own, without the crop itself; and for a crop without a pseudo-identity, or alone

@@ -26,7 +26,7 @@ _TOLERANCE = 1e-4
 
 
 def export_run(folder: Path, to: str, out: Path | None, mirror: bool | None, display: Display) -> list[Path]:
-    """Write the encoder of a run's newest checkpoint.
+    """Write the encoder of a run's selected epoch.
 
     "onnx" writes a file per modality, `NAME.visible.onnx` and `NAME.infrared.onnx`, each compared with PyTorch on crops
     of the run before it is written. "safetensors" writes the weights with what is needed to use them.

@@ -74,6 +74,10 @@ class TwoHeadViT(Encoder):
         """Fill stems and trunk with a plain ViT's weights; see `vit_weights.load_vit`. The shallow head stays new."""
         return load_vit(self.stems, self.trunk, self.trunk.grid, path)
 
+    def reads_last_map(self) -> nn.Module:
+        """The last block, which reads the tokens that the deep head's class token gathers from."""
+        return self.trunk.blocks[-1]
+
     def published(self) -> Iterator[nn.Parameter]:
         """The parameters of stems and trunk, the norm of the deep head among them."""
         yield from self.stems.parameters()
