@@ -42,7 +42,8 @@ def draw_person(identity: int, shot: int, infrared: bool) -> Image.Image:
     pixels = np.repeat(np.repeat(shades[:, None], 4, axis=0), 16, axis=1).astype(np.float64)
     if infrared:
         pixels = pixels.mean(2, keepdims=True).repeat(3, axis=2)
-    noisy = np.clip(pixels + random.normal(0, 12, pixels.shape), 0, 255)
+    noise = random.normal(0, 12, pixels.shape)
+    noisy = np.clip(pixels + (noise[..., :1] if infrared else noise), 0, 255)
     return Image.fromarray(noisy.astype(np.uint8))
 
 
