@@ -14,6 +14,7 @@ from PIL import Image
 
 TINY = {
     "encoder.name": "resnet18",
+    "encoder.width": "8",
     "data.height": "32",
     "data.width": "16",
     "neighbors.k1": "6",
@@ -42,8 +43,8 @@ def draw_person(identity: int, shot: int, infrared: bool) -> Image.Image:
     pixels = np.repeat(np.repeat(shades[:, None], 4, axis=0), 16, axis=1).astype(np.float64)
     if infrared:
         pixels = pixels.mean(2, keepdims=True).repeat(3, axis=2)
-    noise = random.normal(0, 12, pixels.shape)
-    noisy = np.clip(pixels + (noise[..., :1] if infrared else noise), 0, 255)
+    noise = random.normal(0, 12, (*pixels.shape[:2], 1 if infrared else 3))
+    noisy = np.clip(pixels + noise, 0, 255)
     return Image.fromarray(noisy.astype(np.uint8))
 
 
@@ -59,6 +60,43 @@ def write_people(root: Path, people: int = 6, shots: int = 4) -> pd.DataFrame:
                 camera = f"{modality[0]}{shot % 2}"
                 rows.append({"path": path, "modality": modality, "camera": camera, "frame": shot, "identity": identity})
     return pd.DataFrame(rows)
+
+
+def write_finished_run(folder: Path, data: Path, identity: list[int] | None = None, **changes: str) -> Path:
+    """A run folder as it stands after epoch 2, without any training: random weights, and labels as given.
+
+    Args:
+        folder: where to make it.
+        data: the crops.
+        identity: pseudo-identity of every crop in the order of the data; None: no labels file.
+        changes: of the tiny settings.
+    """
+    import torch
+
+    from usvireid.data.open import open_crops
+    from usvireid.encoders.make import make_encoder
+    from usvireid.matching.labels import PseudoLabels
+    from usvireid.run import begin
+    from usvireid.training.checkpoint import Checkpoint
+
+    run = begin(data, None, folder, {}, [f"{key}={value}" for key, value in {**TINY, **changes}.items()])
+    with run.claimed():
+        encoder = make_encoder(run.settings)
+        generator = torch.Generator().manual_seed(5)
+        tensors = {
+            # Normalisations that begin at zero would hide what comes before them.
+            f"encoder.{key}": value + torch.rand(value.shape, generator=generator) if value.ndim == 1 else value
+            for key, value in encoder.state_dict().items()
+        }
+        Checkpoint(epoch=2, tensors=tensors, facts={}).write(run.checkpoints)
+        if identity is not None:
+            crops = open_crops(data)
+            table = crops.table[["path", "modality"]].assign(identity=identity)
+            path = run.labels_file(2)
+            path.parent.mkdir()
+            table.to_csv(path, index=False)
+            PseudoLabels.read(path, crops)
+    return folder
 
 
 @pytest.fixture(autouse=True)
