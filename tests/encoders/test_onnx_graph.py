@@ -14,6 +14,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `export
 
 PLAIN: dict = {}
 ICRE = {"mpfr": {"use": True}, "sdce": {"use": True}}
+VIT = {"name": "vit-b16", "vit": {"depth": 2, "width": 16, "heads": 2, "shallow": 1}}
 
 
 def stream_of(parts: dict, modality: str, mirror: bool) -> OneModality:
@@ -32,7 +33,9 @@ def crops(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, (count, 32, 16, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize(("parts", "modality", "mirror"), [(PLAIN, "infrared", False), (ICRE, "visible", True)])
+@pytest.mark.parametrize(
+    ("parts", "modality", "mirror"), [(PLAIN, "infrared", False), (ICRE, "visible", True), (VIT, "visible", True)]
+)
 def test_the_graph_gives_what_pytorch_gives(parts: dict, modality: str, mirror: bool) -> None:
     stream = stream_of(parts, modality, mirror)
     graph = to_onnx(stream, 32, 16, {"modality": modality})
@@ -51,6 +54,18 @@ def test_the_graph_gives_what_pytorch_gives(parts: dict, modality: str, mirror: 
     assert difference < 1e-4
     other = OneModality(stream.encoder, modality, not mirror).eval()
     assert (largest_difference(graph, other, crops(3)) or 0) > 1e-3
+
+
+def test_a_graph_that_cannot_be_run_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fixed(onnxruntime.InferenceSession):  # a graph that held the batch dimension fast
+        def run(self, *arguments, **settings):
+            return super().run([], {"images": np.zeros((0, 1), dtype=np.uint8)})
+
+    stream = stream_of(PLAIN, "visible", False)
+    graph = to_onnx(stream, 32, 16, {})
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Fixed)
+    with pytest.raises(UsvireidError, match="ONNX Runtime cannot run the graph of this encoder"):
+        largest_difference(graph, stream, crops(2))
 
 
 def test_with_mirror_it_is_the_feature_that_evaluation_uses(labelled) -> None:

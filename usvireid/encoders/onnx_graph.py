@@ -8,6 +8,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,12 +98,24 @@ def largest_difference(graph: bytes, stream: OneModality, images: np.ndarray) ->
 
     Returns:
         The difference; None where ONNX Runtime is not installed.
+
+    Raises:
+        UsvireidError: ONNX Runtime cannot run the graph.
     """
     if importlib.util.find_spec("onnxruntime") is None:
         return None
     import onnxruntime  # an extra: not everybody has it
+    from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        return _compared(session, stream, images)
+    except (faults.Fail, faults.InvalidArgument, faults.InvalidGraph, faults.NotImplemented) as error:
+        reason = " ".join(str(error).split())
+        raise UsvireidError(f"ONNX Runtime cannot run the graph of this encoder ({reason[:200]}).") from None
+
+
+def _compared(session: Any, stream: OneModality, images: np.ndarray) -> float:
     pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     differences = []
     for part in (pixels[:1], pixels[1:]):

@@ -134,7 +134,7 @@ class Trunk(nn.Module):
             The class token after the shallow head's block, as it is, and after the last one, normalised; B x width.
         """
         tokens = patches.flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)
+        tokens = torch.cat([self.class_token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         tokens = tokens + self._positions(patches.shape[2], patches.shape[3])
         seen = []
         for block in self.blocks:
