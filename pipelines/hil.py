@@ -11,16 +11,30 @@ network's features, the shared memory, the cross-modal triplet. `docs/method.md`
 from __future__ import annotations
 
 from usvireid.clustering.cluster import cluster_graph, reach
-from usvireid.losses.contrast import cluster_contrast
-from usvireid.losses.icg import identity_clues
-from usvireid.losses.triplet import cross_modal_triplet
+from usvireid.clustering.parts import parts_of
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.match import transmit
 from usvireid.matching.matchers import match_clusters
 from usvireid.names import INFRARED, MODALITIES, VISIBLE
 from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import knn
+from usvireid.terms.neighbours import Neighbours
+from usvireid.terms.own import OwnMemories
+from usvireid.terms.pairs import CrossModalTriplet, IdentityClues
+from usvireid.terms.parts import MultiCentres
+from usvireid.terms.shared import SharedMemory
+from usvireid.terms.term import Terms
 from usvireid.training.experiment import Experiment
+
+TERMS = (
+    OwnMemories,  # each modality against the memory of its own identities
+    SharedMemory,  # both against the memory that they share
+    CrossModalTriplet,  # the hardest pairs of a batch across the modalities
+    IdentityClues,  # ICRE's loss: crops near their centre in the other modality
+    MultiCentres,  # MCCL: several centres an identity, from the secondary clustering
+    Neighbours,  # near crops of the own and of the other modality
+)
+"""What is learnt from, each with a weight in `losses`; a weight of 0 switches it off."""
 
 
 def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
@@ -28,7 +42,7 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     settings, monitor = experiment.settings, experiment.monitor
     k1, k2 = settings.neighbors.k1, settings.neighbors.k2
     features = experiment.extract_features()
-    found = {}
+    found, parts = {}, {}
     for modality in MODALITIES:
         values = features.of_modality(modality).values
         with monitor.step("knn"):
@@ -39,7 +53,9 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
             result = cluster_graph(graph, settings.clustering)
         monitor.clustered(modality, result)
         found[modality] = result.clusters
-    labels = PseudoLabels.of_modalities(experiment.crops, found)
+        with monitor.step("divide"):
+            parts[modality] = parts_of(values, result.clusters.label, settings.clustering.parts, settings.seed)
+    labels = PseudoLabels.of_modalities(experiment.crops, found, parts)
     if epoch <= settings.training.intra_epochs:
         return labels
     with monitor.step("match"):
@@ -58,38 +74,9 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
 
 
 def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
-    """Train for one epoch: each modality against its own memory, and both against the one they share."""
-    weights, temperature = experiment.settings.losses, experiment.settings.memory.temperature
-    features = experiment.extract_features()
-    own = {modality: experiment.own_memory(modality, features, labels) for modality in MODALITIES}
-    shared = experiment.shared_memory(features, labels)
-    # What crosses the modalities acts wherever the labels do, whoever joined them: matching, or a person by hand.
-    crosses = len(labels.shared_identities()) > 0
-
+    """Train for one epoch. What crosses the modalities acts wherever the labels do."""
+    terms = Terms(experiment, labels, epoch, TERMS)
     for batch in experiment.batches(labels, epoch):
         encoded = experiment.encode(batch)
-        losses = {}
-        for modality, values in encoded.features.items():
-            rows = own[modality].rows(batch.identities[modality])
-            contrast = cluster_contrast(values, own[modality].centres, rows, temperature)
-            losses[f"own {modality}"] = (weights.own, contrast)
-        if crosses:
-            rows = shared.rows(batch.all_identities())
-            losses["shared"] = (
-                weights.shared,
-                cluster_contrast(encoded.all_features(), shared.centres, rows, temperature),
-            )
-            losses["triplet"] = (
-                weights.triplet,
-                cross_modal_triplet(encoded.pooled, batch.identities, weights.margin),
-            )
-        if crosses and weights.icg:
-            clues = identity_clues(encoded.pooled, batch.identities, experiment.settings.icg)
-            losses["icg"] = (weights.icg, clues.loss)
-            experiment.monitor.note("icg pull", clues.pull)
-            experiment.monitor.note("icg push", clues.push)
-        experiment.optimize(losses)
-        for modality, values in encoded.features.items():
-            own[modality].update(values, batch.identities[modality], batch.repeats[modality])
-            if crosses:
-                shared.update(values, batch.identities[modality], batch.repeats[modality])
+        experiment.optimize(terms.losses(batch, encoded))
+        terms.update(batch, encoded)

@@ -7,13 +7,19 @@ the paper's recipe are not public; those of `configs/supervised.yaml` are ours.
 
 from __future__ import annotations
 
-from torch.nn.functional import cross_entropy
-
 from usvireid.errors import UsageError
-from usvireid.losses.icg import identity_clues
 from usvireid.matching.labels import PseudoLabels
 from usvireid.names import IDENTITY
+from usvireid.terms.identity import IdentityClassifier
+from usvireid.terms.pairs import IdentityClues
+from usvireid.terms.term import Terms
 from usvireid.training.experiment import Experiment
+
+TERMS = (
+    IdentityClassifier,  # who is it?
+    IdentityClues,  # ICRE's loss: crops near their centre in the other modality
+)
+"""What is learnt from, each with a weight in `losses`; a weight of 0 switches it off."""
 
 uses_identities = True
 
@@ -27,16 +33,8 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
 
 def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
     """Train for one epoch: tell the identities apart, and bring each one's modalities together."""
-    weights = experiment.settings.losses
-    classify = experiment.classifier(labels.count())
-
+    terms = Terms(experiment, labels, epoch, TERMS)
     for batch in experiment.batches(labels, epoch):
         encoded = experiment.encode(batch)
-        identity = cross_entropy(classify(encoded.all_necked()), batch.all_identities())
-        losses = {"identity": (weights.identity, identity)}
-        if weights.icg:
-            clues = identity_clues(encoded.pooled, batch.identities, experiment.settings.icg)
-            losses["icg"] = (weights.icg, clues.loss)
-            experiment.monitor.note("icg pull", clues.pull)
-            experiment.monitor.note("icg push", clues.push)
-        experiment.optimize(losses)
+        experiment.optimize(terms.losses(batch, encoded))
+        terms.update(batch, encoded)

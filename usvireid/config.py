@@ -136,6 +136,16 @@ class NeighborSettings(_Part):
         return self
 
 
+class PartsSettings(_Part):
+    """Secondary clustering: the parts of a cluster, each with a centre of its own in the multi-centre memory."""
+
+    rule: Literal["none", "fixed", "size"] = Field(
+        "none", description="whole clusters, so many parts in each larger one, or a part for so many crops"
+    )
+    count: Annotated[int, Field(ge=2, le=256)] = Field(9, description="fixed: parts; size: the most parts")
+    crops: Annotated[float, Field(ge=1)] = Field(8.0, description="size: crops of a part on average")
+
+
 class ClusteringSettings(_Part):
     """Pseudo-identities within a modality."""
 
@@ -146,6 +156,7 @@ class ClusteringSettings(_Part):
     min_samples: Annotated[int, Field(ge=1)] = Field(
         4, description="crops within eps that make a core, itself included"
     )
+    parts: PartsSettings = PartsSettings()
 
 
 class MatchingSettings(_Part):
@@ -164,7 +175,14 @@ class MemorySettings(_Part):
     """Memory banks."""
 
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="share of a centre that an update keeps")
-    temperature: Annotated[float, Field(gt=0)] = Field(0.05, description="of the cluster contrast")
+    temperature: Annotated[float, Field(gt=0)] = Field(0.05, description="of the contrasts with memories")
+    centres: Literal["described", "released"] = Field(
+        "described", description="several centres an identity: moving means of its parts, or HIL's released code's"
+    )
+    shrink: Share = Field(0.0, description="how far the centres of parts are drawn to the mean of the whole")
+    instance_momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.9, description="share of a crop's row that an update keeps"
+    )
 
 
 class LossSettings(_Part):
@@ -174,6 +192,12 @@ class LossSettings(_Part):
     shared: Annotated[float, Field(ge=0)] = Field(1.0, description="contrast with the memory of identities in both")
     triplet: Annotated[float, Field(ge=0)] = Field(1.0, description="cross-modal triplet")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="margin of the triplet")
+    mccl: Annotated[float, Field(ge=0)] = Field(0.0, description="contrast with several centres an identity (HIL)")
+    mccl_form: Literal["labelled", "nearest"] = Field(
+        "labelled", description="own identity against the others, or, as released, the nearest one"
+    )
+    homogeneous: Annotated[float, Field(ge=0)] = Field(0.0, description="near crops of the own modality (HIL)")
+    heterogeneous: Annotated[float, Field(ge=0)] = Field(0.0, description="near crops of the other modality (HIL)")
     identity: Annotated[float, Field(ge=0)] = Field(1.0, description="identity classifier (supervised)")
     icg: Annotated[float, Field(ge=0)] = Field(0.0, description="identity clues guided loss (ICRE)")
 

@@ -69,15 +69,26 @@ class PseudoLabels:
         )
 
     @classmethod
-    def of_modalities(cls, crops: Crops, found: Mapping[str, Clusters]) -> PseudoLabels:
-        """Labels before any matching, from the clusters of each modality's crops in their order."""
+    def of_modalities(
+        cls, crops: Crops, found: Mapping[str, Clusters], parts: Mapping[str, np.ndarray] | None = None
+    ) -> PseudoLabels:
+        """Labels before any matching, from the clusters of each modality's crops in their order.
+
+        Args:
+            crops: N crops.
+            found: per modality, the clusters of its crops.
+            parts: per modality, int64; the part of its cluster that each crop is in, -1 for none.
+        """
         cluster = np.full(len(crops), names.NO_LABEL, dtype=np.int64)
         role = np.full(len(crops), names.OUTLIER, dtype=object)
         confidence = np.zeros(len(crops), dtype=np.float32)
         for modality, clusters in found.items():
             rows = crops.rows_of(modality)
             cluster[rows], role[rows], confidence[rows] = clusters.label, clusters.role, clusters.confidence
-        return cls.of_clusters(crops, cluster, role, confidence)
+        sub_cluster = np.full(len(crops), names.NO_LABEL, dtype=np.int64)
+        for modality, part in (parts or {}).items():
+            sub_cluster[crops.rows_of(modality)] = part
+        return cls.of_clusters(crops, cluster, role, confidence).replace(**{names.SUB_CLUSTER: sub_cluster})
 
     @classmethod
     def of_identities(cls, crops: Crops) -> PseudoLabels:

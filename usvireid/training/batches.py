@@ -21,14 +21,16 @@ _AHEAD = 2
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch on the device: per modality images (float32 B x 3 x H x W, 0 to 255) and identities (int64 B).
+    """A batch on the device.
 
-    With a second view the visible half holds every crop twice, in two blocks. `repeats` is how often an identity occurs
-    in a modality, known without asking the device.
+    Per modality: `images`, float32 B x 3 x H x W, 0 to 255; `identities` and `rows` (the crops' row numbers in the
+    table), int64 B. With a second view the visible half holds every crop twice, in two blocks. `repeats` is how often
+    an identity occurs in a modality, known without asking the device.
     """
 
     images: dict[str, Tensor]
     identities: dict[str, Tensor]
+    rows: dict[str, Tensor]
     repeats: dict[str, int]
 
     def all_identities(self) -> Tensor:
@@ -47,7 +49,7 @@ def prepare(
     generator: torch.Generator,
 ) -> Batch:
     """Read, move and augment the crops of one batch; one block of rows per augmentation of the modality."""
-    pixels, identities, repeats = {}, {}, {}
+    pixels, identities, numbers, repeats = {}, {}, {}, {}
     for modality, rows in plan.rows.items():
         flat = rows.ravel()
         raw = torch.from_numpy(images(flat))
@@ -58,8 +60,9 @@ def prepare(
         pixels[modality] = torch.cat([change(raw, modality, generator) for change in views])
         identity = torch.from_numpy(plan.identities[modality].ravel()).repeat(len(views))
         identities[modality] = identity.to(device, non_blocking=True)
+        numbers[modality] = torch.from_numpy(flat).repeat(len(views)).to(device, non_blocking=True)
         repeats[modality] = rows.shape[1] * len(views)
-    return Batch(images=pixels, identities=identities, repeats=repeats)
+    return Batch(images=pixels, identities=identities, rows=numbers, repeats=repeats)
 
 
 def prefetch(

@@ -1,0 +1,1 @@
+"""Terms of training: a loss together with the memory it acts against."""

@@ -1,0 +1,65 @@
+"""Near crops of the own and of the other modality, from a memory of all crops."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from usvireid.losses.neighbours import neighbour_contrast
+from usvireid.matching.labels import PseudoLabels
+from usvireid.memory.instance import InstanceMemory
+from usvireid.names import INFRARED, MODALITIES, VISIBLE
+from usvireid.terms.term import Term, Weighted, joins
+from usvireid.training.batches import Batch
+from usvireid.training.experiment import EncodedBatch, Experiment
+
+
+class Neighbours(Term):
+    """Homogeneous and heterogeneous neighbours (HIL, released code, after SDCL).
+
+    The heterogeneous term begins once the labels join the modalities; in even epochs visible crops look for infrared
+    neighbours, in odd ones infrared crops for visible ones.
+    """
+
+    def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
+        settings, device = experiment.settings, experiment.compute.device
+        self._weights = settings.losses
+        self._temperature = settings.memory.temperature
+        features = experiment.extract_features()
+        self._rows, self._memories = {}, {}
+        for modality in MODALITIES:
+            rows = experiment.crops.rows_of(modality)
+            self._rows[modality] = torch.from_numpy(rows).to(device)
+            values = torch.from_numpy(np.ascontiguousarray(features.values[rows])).to(device)
+            self._memories[modality] = InstanceMemory(values, settings.memory.instance_momentum)
+        self._asks, self._answers = (VISIBLE, INFRARED) if epoch % 2 == 0 else (INFRARED, VISIBLE)
+        self._crosses = joins(labels)
+
+    @staticmethod
+    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+        """Where either has a weight, the heterogeneous one only once the labels join the modalities."""
+        weights = experiment.settings.losses
+        return weights.homogeneous > 0 or (weights.heterogeneous > 0 and joins(labels))
+
+    def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
+        """A loss per modality, and one across."""
+        found: Weighted = {}
+        if self._weights.homogeneous:
+            for modality, values in encoded.features.items():
+                own = self._places(batch, modality)
+                loss = neighbour_contrast(values, self._memories[modality].features, own, temperature=self._temperature)
+                found[f"neighbours {modality}"] = (self._weights.homogeneous, loss)
+        if self._weights.heterogeneous and self._crosses and self._asks in encoded.features:
+            others = self._memories[self._answers].features
+            loss = neighbour_contrast(encoded.features[self._asks], others, temperature=self._temperature)
+            found["neighbours across"] = (self._weights.heterogeneous, loss)
+        return found
+
+    def update(self, batch: Batch, encoded: EncodedBatch) -> None:
+        """Move the rows of the batch's crops."""
+        for modality, values in encoded.features.items():
+            self._memories[modality].update(values, self._places(batch, modality), batch.repeats[modality])
+
+    def _places(self, batch: Batch, modality: str) -> torch.Tensor:
+        """Where the batch's crops stand among those of their modality."""
+        return torch.searchsorted(self._rows[modality], batch.rows[modality])

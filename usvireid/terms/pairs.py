@@ -1,0 +1,48 @@
+"""What draws the crops of a batch together across the modalities, without a memory."""
+
+from __future__ import annotations
+
+from usvireid.losses.icg import identity_clues
+from usvireid.losses.triplet import cross_modal_triplet
+from usvireid.matching.labels import PseudoLabels
+from usvireid.terms.term import Term, Weighted, joins
+from usvireid.training.batches import Batch
+from usvireid.training.experiment import EncodedBatch, Experiment
+
+
+class CrossModalTriplet(Term):
+    """The hardest pairs of a batch across the modalities (ours)."""
+
+    def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
+        self._settings = experiment.settings.losses
+
+    @staticmethod
+    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+        """Where the labels join the modalities."""
+        return experiment.settings.losses.triplet > 0 and joins(labels)
+
+    def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
+        """One loss for the whole batch."""
+        loss = cross_modal_triplet(encoded.pooled, batch.identities, self._settings.margin)
+        return {"triplet": (self._settings.triplet, loss)}
+
+
+class IdentityClues(Term):
+    """ICRE's identity clues guided loss; its two distances are noted."""
+
+    def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
+        self._weight = experiment.settings.losses.icg
+        self._settings = experiment.settings.icg
+        self._monitor = experiment.monitor
+
+    @staticmethod
+    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+        """Where the labels join the modalities."""
+        return experiment.settings.losses.icg > 0 and joins(labels)
+
+    def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
+        """One loss for the whole batch."""
+        clues = identity_clues(encoded.pooled, batch.identities, self._settings)
+        self._monitor.note("icg pull", clues.pull)
+        self._monitor.note("icg push", clues.push)
+        return {"icg": (self._weight, clues.loss)}
