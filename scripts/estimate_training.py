@@ -19,7 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from usvireid import names
 from usvireid.config import Settings
-from usvireid.encoders.dual_stream import DualStreamEncoder
+from usvireid.encoders.interface import Encoder
+from usvireid.encoders.make import make_encoder
 from usvireid.layers import make_settings, read_settings_file
 from usvireid.resources import locate
 
@@ -28,12 +29,12 @@ BYTES_PER_PARAMETER = 16
 """float32 weight, gradient, and two moments."""
 
 
-def activation_bytes(encoder: DualStreamEncoder, settings: Settings, dtype: torch.dtype) -> int:
+def activation_bytes(encoder: Encoder, settings: Settings, dtype: torch.dtype) -> int:
     """Bytes kept for the backward pass for each crop of a batch."""
     return (_kept(encoder, settings, dtype, 2) - _kept(encoder, settings, dtype, 1)) // 2
 
 
-def forward_operations(encoder: DualStreamEncoder, settings: Settings) -> int:
+def forward_operations(encoder: Encoder, settings: Settings) -> int:
     """Operations of the forward pass for one crop, 2 per multiply-add."""
     encoder.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--teraflops", type=float, default=30.0, help="sustained rate of the GPU")
     arguments = parser.parse_args()
     settings = make_settings([(arguments.config, read_settings_file(locate("configs", arguments.config)))])
-    encoder = DualStreamEncoder(settings.encoder.name, width=settings.encoder.width, gem_p=settings.encoder.gem_p)
+    encoder = make_encoder(settings)
     batch = crops_in_batch(settings)
     print(f"{arguments.config}: {batch} crops in a batch")
     weights = sum(parameter.numel() for parameter in encoder.parameters()) * BYTES_PER_PARAMETER
@@ -75,7 +76,7 @@ def main() -> None:
     )
 
 
-def _kept(encoder: DualStreamEncoder, settings: Settings, dtype: torch.dtype, count: int) -> int:
+def _kept(encoder: Encoder, settings: Settings, dtype: torch.dtype, count: int) -> int:
     encoder.train()
     own = {parameter.untyped_storage().data_ptr() for parameter in encoder.parameters()}
     kept: dict[int, torch.Tensor] = {}

@@ -133,6 +133,15 @@ def test_trials_are_refused_where_something_else_stands(capfd: Captured, tmp_pat
     assert "give one of them" in error_line(err)
 
 
+def test_lists_of_every_trial_are_looked_at_before_the_first_begins(capfd: Captured, tmp_path: Path) -> None:
+    data = build_regdb(tmp_path / "data")
+    (data / "idx" / "test_thermal_3.txt").unlink()
+    code, _, err = call(capfd, "run", data, "--out", tmp_path / "out", "--trials", "1-3", *small("regdb"))
+    assert code == 1
+    assert "test_thermal_3.txt" in error_line(err)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_trials_are_called() -> None:
     assert parse_trials("1-10") == list(range(1, 11))
     assert parse_trials("5, 1,3-4,3") == [1, 3, 4, 5]

@@ -90,7 +90,7 @@ def _some_images(trained: Trained, modality: str) -> tuple[np.ndarray, str]:
     generator = numpy_generator(settings.seed, "export", modality)
     height, width = settings.data.height, settings.data.width
     try:
-        crops = open_crops(trained.run.data)
+        crops = open_crops(trained.run.data, layout=settings.data.format, trial=settings.data.trial)
         rows = crops.rows_of(modality)
         files = crops.take(generator.choice(rows, size=min(_CHECKED, len(rows)), replace=False)).files()
         with quiet_pillow():

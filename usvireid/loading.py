@@ -86,14 +86,20 @@ def training_data(data: Data, settings: Settings) -> Data:
 
 
 def fingerprints(crops: Crops, recipe: Path, settings: Settings) -> dict[str, str]:
-    """Digests of what is trained on and how: which crops there are, what their files hold, and the recipe's text."""
+    """Digests of what is trained on and how, to notice changes while a run goes on.
+
+    Which crops there are, the identities that the recipe sees if any, what the files hold, and the text of the recipe
+    and of an encoder of one's own.
+    """
     listed = hashlib.sha256()
-    for column in (names.PATH, names.MODALITY):
-        listed.update("\n".join(crops.table[column]).encode())
+    for column in (names.PATH, names.MODALITY, *([names.IDENTITY] if crops.has(names.IDENTITY) else [])):
+        listed.update("\n".join(crops.table[column].fillna("")).encode())
     # Opening the images has just looked at every file, so that the digests are at hand.
     content = content_digests(crops, cache_folder(settings.data.cache), workers=4).content
+    own = Path(settings.encoder.name) if settings.encoder.name.endswith(".py") else None
     return {
         "the list of crops": listed.hexdigest(),
         "the images": hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest(),
         "the recipe": hashlib.sha256(recipe.read_bytes()).hexdigest(),
+        **({} if own is None else {"the encoder's file": hashlib.sha256(own.read_bytes()).hexdigest()}),
     }

@@ -1,4 +1,4 @@
-"""A recipe is other people's code: whatever it raises becomes one line that names its file and its line."""
+"""A recipe or an encoder may be other people's code: what it raises becomes one line that names its file and line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ TRACEBACK_VARIABLE = "USVIREID_TRACEBACK"
 
 
 @contextmanager
-def named_faults(recipe: Path, doing: str, kind: type[UsvireidError] = UsvireidError) -> Iterator[None]:
-    """Turn what a recipe raises in the block into an error of one line.
+def named_faults(file: Path, doing: str, kind: type[UsvireidError] = UsvireidError) -> Iterator[None]:
+    """Turn what a file of Python code raises in the block into an error of one line.
 
     Args:
-        recipe: its file.
+        file: the file.
         doing: what failed, such as "cluster() failed in epoch 3".
         kind: the error to raise.
 
@@ -29,19 +29,19 @@ def named_faults(recipe: Path, doing: str, kind: type[UsvireidError] = UsvireidE
         yield
     except UsvireidError:
         raise
-    except (Exception, SystemExit) as error:  # a recipe may raise anything, and exit() is no end of a run
+    except (Exception, SystemExit) as error:  # such a file may raise anything, and exit() is no end of a run
         message = " ".join(str(error).split())
         said = f"{type(error).__name__}: {message[:300]}" if message else type(error).__name__
-        line = _line_in(recipe, error)
+        line = _line_in(file, error)
         raise kind(
-            f"{recipe}: {doing}: {said}{'' if line is None else f' (line {line})'}. "
+            f"{file}: {doing}: {said}{'' if line is None else f' (line {line})'}. "
             f"{TRACEBACK_VARIABLE}=1 shows the whole traceback."
         ) from error
 
 
-def _line_in(recipe: Path, error: BaseException) -> int | None:
-    """The line of the recipe that was at work, if one was."""
-    if isinstance(error, SyntaxError) and error.filename == str(recipe):
+def _line_in(file: Path, error: BaseException) -> int | None:
+    """The line of the file that was at work, if one was."""
+    if isinstance(error, SyntaxError) and error.filename == str(file):
         return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(recipe)]
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     return lines[-1] if lines else None

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from usvireid import names
 from usvireid.comparison.spread import MEASURES, Scores, shown, spread_over, spread_to_dict
-from usvireid.data.open import AUTO, recognise
+from usvireid.data.open import AUTO, open_crops, recognise
 from usvireid.data.published import TITLES
 from usvireid.data.sources.regdb import TRIALS
 from usvireid.display import Display
@@ -62,11 +62,12 @@ def run_trials(
 
     Raises:
         UsageError: data without trials, the trial is set otherwise too, or `out` holds something else.
+        DataError: the lists of a trial have a fault.
         UsvireidError: of the runs.
     """
     folder = default_folder(data, config) if out is None else out
     _refuse_other_content(folder)
-    # All settings are looked at before the first trial begins, not hours later.
+    # All settings and lists are looked at before the first trial begins, not hours later.
     runs = [_begin(trial, data, config, folder, given, assign) for trial in trials]
     for position, (trial, run) in enumerate(zip(trials, runs, strict=True), 1):
         if is_complete(run):
@@ -133,6 +134,7 @@ def _begin(
     if layout != names.REGDB:
         what = f"it is {TITLES[layout]}" if layout in TITLES else "it is no benchmark"
         raise UsageError(f"--trials: {run.data} has no trials ({what}; RegDB has); leave --trials out.")
+    open_crops(run.data, layout=layout, trial=trial)
     return run
 
 

@@ -87,11 +87,16 @@ RETURN = 'return Colours(settings.options.get("width", 16))'
         ),
         ("import cat, nn", "import dog", r"mine\.py: the encoder cannot be imported: ImportError: .*dog"),
         (RETURN, "return nn.Linear(3, 16)", r"make\(settings\) returned a Linear; it has to return an usvireid"),
-        (RETURN, "return Colours()", r"mine\.py, line 18: make\(settings\) fails \(TypeError: .*width"),
-        ("def forward", "def backward", r"line 18: make\(settings\) fails \(TypeError: .*abstract"),
+        (RETURN, "return Colours()", r"mine\.py: make\(settings\) failed: TypeError: .*width.* \(line 18\)"),
+        ("def forward", "def backward", r"make\(settings\) failed: TypeError: .*abstract.* \(line 18\)"),
+        (RETURN, "raise Exception('no such luck')", r"make\(settings\) failed: Exception: no such luck \(line 18\)"),
         ("self.width = width", "pass", r"returned a Colours; .* with the attribute width"),
         ("self.width = width", "self.width = 5", r"returned pooled as float32 2 x 16; it has to be float32 2 x 5"),
-        ("nn.Linear(3, width)", "nn.Linear(4, width)", r"line 15: forward, given two .*3 x 32 x 16.*RuntimeError"),
+        (
+            "nn.Linear(3, width)",
+            "nn.Linear(4, width)",
+            r"forward failed, given two .*3 x 32 x 16.*RuntimeError.* \(line 15\)",
+        ),
         (FORWARD, "return self.project(maps.mean(dim=(2, 3)))", "returned a Tensor; it has to be an usvireid"),
         (FORWARD, "return self.neck(self.project(maps.mean(dim=(0, 2, 3))[None]))", "as float32 1 x 16"),
         (
@@ -106,7 +111,7 @@ RETURN = 'return Colours(settings.options.get("width", 16))'
         ),
         (ROWS, "maps = cat([value.float() for value in images.values()])", "rows have to be the visible crops first"),
         (ROWS, ROWS + "; maps = maps - maps.mean(dim=0)", "crops must not see each other"),
-        ("if name in images", "", r"forward, given two infrared crops .* no visible one, fails \(KeyError: 'visible'"),
+        ("if name in images", "", r"forward failed, given two infrared crops .* no visible one: KeyError: 'visible'"),
     ],
 )
 def test_what_the_interface_does_not_allow_is_one_line(tmp_path: Path, replaced: str, by: str, message: str) -> None:

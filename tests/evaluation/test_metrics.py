@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usvireid.evaluation import metrics
-from usvireid.evaluation.metrics import QueryScores, score_distances, score_features
+from usvireid.evaluation.metrics import QueryScores, cosine_distances, score_blocks, score_distances
 
 
 def slow_scores(distances, query_identity, gallery_identity, dropped, collapse):
@@ -125,7 +125,9 @@ def test_features_rank_by_cosine_similarity():
     )
     query_identity, gallery_identity = rng.integers(5, size=9), rng.integers(5, size=40)
     dropped = rng.random((9, 40)) < 0.3
-    scores = score_features(query, gallery, query_identity, gallery_identity, dropped=lambda rows: dropped[rows])
+    scores = score_blocks(
+        cosine_distances(query, gallery), query_identity, gallery_identity, dropped=lambda rows: dropped[rows]
+    )
     distances = 1 - query.astype(np.float64) @ gallery.T.astype(np.float64)
     assert_equal_scores(scores, slow_scores(distances, query_identity, gallery_identity, dropped, collapse=False))
 

@@ -13,7 +13,7 @@ from usvireid.data.sources.folder import is_image_folder, read_folder
 from usvireid.data.sources.listings import subfolders
 from usvireid.data.sources.llcm import survey_llcm
 from usvireid.data.sources.manifest import read_manifest
-from usvireid.data.sources.regdb import survey_regdb
+from usvireid.data.sources.regdb import SIDES, TRIALS, list_file, survey_regdb
 from usvireid.data.sources.survey import Survey
 from usvireid.data.sources.sysu_mm01 import CAMERAS, survey_sysu_mm01
 from usvireid.errors import DataError, UsageError
@@ -24,10 +24,10 @@ AUTO: Final = "auto"
 _MARKS: Final = {
     names.SYSU_MM01: ("exp/train_id.txt", "exp/val_id.txt", "exp/test_id.txt"),
     names.REGDB: tuple(
-        f"idx/{side}_{word}_{trial}.txt"
-        for trial in range(1, 11)
-        for side in ("train", "test")
-        for word in ("visible", "thermal")
+        list_file(side, modality, trial).as_posix()
+        for trial in range(1, TRIALS + 1)
+        for side in SIDES
+        for modality in names.MODALITIES
     ),
     names.LLCM: ("idx/train_vis.txt", "idx/train_nir.txt", "idx/test_id.txt", "test_vis", "test_nir"),
 }

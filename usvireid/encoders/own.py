@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -14,23 +11,11 @@ from usvireid.config import Settings
 from usvireid.encoders.interface import Encoded, Encoder
 from usvireid.errors import UsageError
 from usvireid.names import INFRARED, VISIBLE
+from usvireid.recipe import named_faults
 from usvireid.resources import import_file
 
 _TOLERANCE = 1e-3
 """Of unit lengths, and between features of the same crop."""
-_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What mistakes in code raise."""
 
 
 def own_encoder(path: Path, settings: Settings) -> Encoder:
@@ -41,7 +26,7 @@ def own_encoder(path: Path, settings: Settings) -> Encoder:
             encoder is not what `Encoded` says: shapes, number format, unit rows, visible crops first.
     """
     module = import_file(path, "encoder", {"make": "make(settings)"})
-    with _failing(path, "make(settings)"):
+    with named_faults(path, "make(settings) failed", UsageError):
         encoder = module.make(settings)
     if not isinstance(encoder, Encoder) or not isinstance(getattr(encoder, "width", None), int):
         raise UsageError(
@@ -59,9 +44,9 @@ def _try(encoder: Encoder, size: tuple[int, int], path: Path) -> None:
     noise = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     shape = " x ".join(map(str, noise.shape[1:]))
     with torch.random.fork_rng(devices=[]):
-        with _failing(path, f"forward, given two infrared crops of {shape} and no visible one,"):
+        with named_faults(path, f"forward failed, given two infrared crops of {shape} and no visible one", UsageError):
             alone = encoder({INFRARED: noise[1:]})
-        with _failing(path, f"forward, given a visible and two infrared crops of {shape},"):
+        with named_faults(path, f"forward failed, given a visible and two infrared crops of {shape}", UsageError):
             both = encoder({INFRARED: noise[1:], VISIBLE: noise[:1]})
     encoder.train(was_training)
     for encoded, rows in ((alone, 2), (both, 3)):
@@ -99,15 +84,3 @@ def _described(values: object) -> str:
     if not isinstance(values, Tensor):
         return f"a {type(values).__name__}"
     return f"{str(values.dtype).removeprefix('torch.')} {' x '.join(map(str, values.shape)) or 'number'}"
-
-
-@contextmanager
-def _failing(path: Path, what: str) -> Iterator[None]:
-    """Turn an error of the user's code into one line that names where in the file it happened."""
-    try:
-        yield
-    except _ERRORS as error:
-        here = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-        line = f", line {here[-1]}" if here else ""
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise UsageError(f"{path}{line}: {what} fails ({type(error).__name__}: {reason}).") from error

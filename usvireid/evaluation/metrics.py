@@ -98,33 +98,6 @@ def score_distances(
     )
 
 
-def score_features(
-    query: np.ndarray,
-    gallery: np.ndarray,
-    query_identity: np.ndarray,
-    gallery_identity: np.ndarray,
-    *,
-    dropped: DroppedRows | None = None,
-    collapse: bool = False,
-) -> QueryScores:
-    """Score queries by cosine similarity, never holding more than a block of the Q x G products.
-
-    Args:
-        query: float32, Q x D, unit rows.
-        gallery: float32, G x D, unit rows.
-        query_identity: integers, Q, 0 or more.
-        gallery_identity: integers, G, 0 or more.
-        dropped: for a slice of query rows, the items that leave their rankings. None drops nothing.
-        collapse: count ranks over distinct identities instead of over images.
-
-    Raises:
-        ValueError: as `score_distances`.
-    """
-    return score_blocks(
-        cosine_distances(query, gallery), query_identity, gallery_identity, dropped=dropped, collapse=collapse
-    )
-
-
 def cosine_distances(query: np.ndarray, gallery: np.ndarray) -> DistanceRows:
     """Distances that rank as cosine similarity does: its negative, for a slice of the query rows at a time.
 

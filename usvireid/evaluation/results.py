@@ -47,11 +47,6 @@ class Retrieval:
     deviation: Mapping[str, float] | None = None
 
     @classmethod
-    def of(cls, scores: QueryScores, gallery: int, ranks: tuple[int, ...] = RANKS) -> Retrieval:
-        """Average the scores of single queries."""
-        return cls.over_trials([scores], gallery, ranks)
-
-    @classmethod
     def over_trials(cls, trials: Sequence[QueryScores], gallery: int, ranks: tuple[int, ...] = RANKS) -> Retrieval:
         """Average the scores of single queries in each trial, then those of the trials in which any is scored."""
         scored = [scores for scores in trials if scores.scored.any()]

@@ -25,9 +25,9 @@ _NAME = re.compile(r"epoch_(\d+)\.safetensors")
 class Checkpoint:
     """Everything a run needs to go on after an epoch.
 
-    `tensors` holds the encoder ("encoder."), the optimiser's state ("optimizer."), the memory banks ("memory.") and
-    PyTorch's own random state ("random."); `facts` the rest, as JSON: the epoch, the optimiser's groups with the
-    schedule's rate, and the epoch's line of metrics.
+    `tensors` holds the encoder ("encoder."), the identity classifier where there is one ("classifier."), the
+    optimiser's state ("optimizer."), the memory banks ("memory.") and PyTorch's own random state ("random."); `facts`
+    the rest, as JSON: the epoch, the optimiser's groups with the schedule's rate, and the epoch's line of metrics.
     """
 
     epoch: int

@@ -17,7 +17,8 @@ _SHARE = "share"
 def make_optimizer(encoder: Encoder, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """AdamW, or SGD with Nesterov momentum, over everything that an encoder learns.
 
-    What starts from published weights learns at its own share of the rate where the settings name one.
+    What published weights fill (`Encoder.published`) learns at its own share of the rate where the settings name one,
+    whether or not the run starts from such weights.
     """
     published = {id(parameter) for parameter in encoder.published()} if settings.backbone != 1 else set()
     learnt = [parameter for parameter in encoder.parameters() if parameter.requires_grad]

@@ -9,7 +9,7 @@ from tests.data.replicas import build_llcm, read_ids, write_ids, write_lines
 from usvireid import names
 from usvireid.data.open import open_crops
 from usvireid.data.published import compare_with_published
-from usvireid.data.sources.llcm import read_llcm, survey_llcm
+from usvireid.data.sources.llcm import survey_llcm
 from usvireid.errors import DataError
 
 
@@ -22,7 +22,7 @@ def fault(root: Path) -> str:
     """The first fault, and with it a refusal."""
     faults = survey_llcm(root).faults
     with pytest.raises(DataError) as refused:
-        read_llcm(root)
+        survey_llcm(root).usable()
     assert str(refused.value).startswith(faults[0])
     return faults[0]
 
@@ -117,7 +117,7 @@ def test_an_image_in_the_lists_of_both_modalities(llcm: Path) -> None:
 
 
 def test_counts_of_test_images_are_not_compared(llcm: Path) -> None:
-    lines = compare_with_published(read_llcm(llcm))
+    lines = compare_with_published(survey_llcm(llcm).usable())
     published = {f"{line.part} {line.what}": line.published for line in lines if line.published is not None}
     assert published == {
         "train identities": 713,

@@ -9,7 +9,7 @@ from tests.data.replicas import build_regdb, write_lines
 from usvireid import names
 from usvireid.data.open import open_crops
 from usvireid.data.published import compare_with_published, differences
-from usvireid.data.sources.regdb import read_regdb, survey_regdb
+from usvireid.data.sources.regdb import survey_regdb
 from usvireid.errors import DataError, UsageError
 
 
@@ -29,7 +29,7 @@ def rewrite(root: Path, side: str, word: str, lines: list[str]) -> None:
 def faults(root: Path) -> tuple[str, ...]:
     found = survey_regdb(root).faults
     with pytest.raises(DataError) as refused:
-        read_regdb(root)
+        survey_regdb(root).usable()
     assert str(refused.value).startswith(found[0])
     return found
 
@@ -51,14 +51,14 @@ def test_every_line_of_a_trial(regdb: Path, trial: int) -> None:
 
 
 def test_trials_differ(regdb: Path) -> None:
-    halves = {tuple(read_regdb(regdb, trial).training().table[names.PATH]) for trial in range(1, 11)}
+    halves = {tuple(survey_regdb(regdb, trial).usable().training().table[names.PATH]) for trial in range(1, 11)}
     assert len(halves) > 5
 
 
 @pytest.mark.parametrize("trial", [0, 11])
 def test_no_such_trial(regdb: Path, trial: int) -> None:
     with pytest.raises(UsageError, match="RegDB has the trials 1 to 10"):
-        read_regdb(regdb, trial)
+        survey_regdb(regdb, trial).usable()
 
 
 def test_a_missing_list(regdb: Path) -> None:
@@ -140,7 +140,7 @@ def test_an_image_in_the_lists_of_both_modalities(regdb: Path) -> None:
 
 
 def test_counts(regdb: Path) -> None:
-    lines = compare_with_published(read_regdb(regdb))
+    lines = compare_with_published(survey_regdb(regdb).usable())
     assert {line.what: line.published for line in lines if line.part == "test"} == {
         "identities": 206,
         "visible identities": 206,
@@ -148,6 +148,6 @@ def test_counts(regdb: Path) -> None:
         "visible images": 2_060,
         "infrared images": 2_060,
     }
-    assert str(differences(read_regdb(regdb))).startswith(
+    assert str(differences(survey_regdb(regdb).usable())).startswith(
         "not RegDB as published: train: 4 identities instead of 206, 16 visible images instead of 2,060"
     )

@@ -10,7 +10,7 @@ from tests.data.replicas import build_sysu, build_sysu_index, read_ids, write_id
 from usvireid import names
 from usvireid.data.open import open_crops
 from usvireid.data.published import compare_with_published, differences
-from usvireid.data.sources.sysu_mm01 import read_sysu_mm01, survey_sysu_mm01
+from usvireid.data.sources.sysu_mm01 import survey_sysu_mm01
 from usvireid.errors import DataError
 
 COUNTS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "sysu_counts.json"
@@ -33,7 +33,7 @@ def fault(root: Path) -> str:
     faults = survey_sysu_mm01(root).faults
     assert len(faults) == 1, faults
     with pytest.raises(DataError) as refused:
-        read_sysu_mm01(root)
+        survey_sysu_mm01(root).usable()
     assert str(refused.value) == faults[0]
     return faults[0]
 
@@ -47,7 +47,7 @@ def test_every_image_against_a_walk_through_the_folders(sysu: Path) -> None:
         split = "train" if int(identity) not in ids["test"] else "query" if infrared else "gallery"
         modality = "infrared" if infrared else "visible"
         expected.append((file.relative_to(sysu).as_posix(), modality, camera, identity, split))
-    crops = read_sysu_mm01(sysu)
+    crops = survey_sysu_mm01(sysu).usable()
     columns = [names.PATH, names.MODALITY, names.CAMERA, names.IDENTITY, names.SPLIT]
     assert list(crops.table[columns].itertuples(index=False, name=None)) == expected
     assert crops.layout == names.SYSU_MM01

@@ -42,21 +42,14 @@ Lists = dict[str, list[ListedImage]]
 """The lines of the train lists by modality."""
 
 
-def read_llcm(folder: Path) -> Crops:
-    """All crops of the train lists (split "train") and of the test people's folders (split "test").
+def survey_llcm(folder: Path) -> Survey:
+    """What there is of LLCM in a folder, with all faults.
 
+    Crops of the train lists are of split "train", those of the test people's folders of split "test".
     The identity is the name of the folder ("0001"), or "label 12" for a listed image that lies in no such folder; the
     camera is "cam1" to "cam9", the same ones in both modalities, taken from the path ("cam3/" or "_c03_"). Rows are
     sorted by path.
-
-    Raises:
-        DataError: whatever `survey_llcm` finds faulty.
     """
-    return survey_llcm(folder).usable()
-
-
-def survey_llcm(folder: Path) -> Survey:
-    """What there is of LLCM in a folder, with all faults."""
     lists: Lists = {}
     faults: list[str] = []
     for modality in names.MODALITIES:

@@ -33,22 +33,12 @@ Lists = dict[tuple[str, str], list[ListedImage]]
 """The images of a trial by side and modality."""
 
 
-def read_regdb(folder: Path, trial: int = 1) -> Crops:
-    """The crops of one trial.
-
-    Those of its train lists are of split "train", those of its test lists of split "test"; they are query and gallery.
-    The identity is the label as the lists give it. RegDB counts the labels of both sides from 0, so that a train and a
-    test label may be equal and mean two people. Cameras are not told. Rows are sorted by path.
-
-    Raises:
-        UsageError: there is no such trial.
-        DataError: whatever `survey_regdb` finds faulty.
-    """
-    return survey_regdb(folder, trial).usable()
-
-
 def survey_regdb(folder: Path, trial: int = 1) -> Survey:
     """What there is of one trial of RegDB in a folder, with all faults.
+
+    Crops of its train lists are of split "train", those of its test lists of split "test"; they are query and gallery.
+    The identity is the label as the lists give it. RegDB counts the labels of both sides from 0, so that a train and a
+    test label may be equal and mean two people. Cameras are not told. Rows are sorted by path.
 
     Raises:
         UsageError: there is no such trial.
@@ -59,10 +49,10 @@ def survey_regdb(folder: Path, trial: int = 1) -> Survey:
     faults: list[str] = []
     for side in SIDES:
         for modality in names.MODALITIES:
-            lists[side, modality], found = read_image_list(_list_file(folder, side, modality, trial))
+            lists[side, modality], found = read_image_list(folder / list_file(side, modality, trial))
             faults += found
         faults += in_both_modalities(
-            [(_list_file(folder, side, modality, trial), lists[side, modality]) for modality in names.MODALITIES]
+            [(folder / list_file(side, modality, trial), lists[side, modality]) for modality in names.MODALITIES]
         )
     faults += _missing_files(folder, lists, trial)
     faults += [*_shared_people(folder, lists, trial), *_holes(folder, lists, trial)]
@@ -80,8 +70,9 @@ def _rows(lists: Lists, missing: set[str]) -> Iterator[tuple[str, str, str, str]
         yield from ((image.path, modality, str(image.label), side) for image in images if image.path not in missing)
 
 
-def _list_file(folder: Path, side: str, modality: str, trial: int) -> Path:
-    return folder / "idx" / f"{side}_{WORDS[modality]}_{trial}.txt"
+def list_file(side: str, modality: str, trial: int) -> Path:
+    """Where a list lies in the folder of the data set."""
+    return Path("idx") / f"{side}_{WORDS[modality]}_{trial}.txt"
 
 
 def _paths(lists: Lists) -> list[str]:
@@ -93,7 +84,7 @@ def _missing_files(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
         missing = missing_among(folder, (image.path for image in images))
         gone = [image for image in images if image.path in missing]
         if gone:
-            file = _list_file(folder, side, modality, trial)
+            file = folder / list_file(side, modality, trial)
             yield (
                 f"{file}: line {gone[0].line}: no file '{gone[0].path}' in {folder} ({len(gone)} of {len(images)} "
                 "lines name no file); unpack the data set again."
@@ -109,7 +100,7 @@ def _shared_people(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
         yield f"{where}: {counted(len(files), 'image')} in train and test lists ({few(files)}); put the lists back."
         return
     people = {side: _people(lists, side) for side in SIDES}
-    shared = sorted(set(people[names.TRAIN]) & set(people[names.TEST]), key=_by_number)
+    shared = sorted(people[names.TRAIN] & people[names.TEST], key=_by_number)
     if shared:
         yield (
             f"{where}: {counted(len(shared), 'person', 'people')} in train and test lists (folder {few(shared)}); "
@@ -117,15 +108,15 @@ def _shared_people(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
         )
 
 
-def _people(lists: Lists, side: str) -> dict[str, int]:
-    """The folder of each person of a side and the label; empty where folders do not stand for people."""
+def _people(lists: Lists, side: str) -> set[str]:
+    """The folder of each person of a side; empty where folders do not stand for people."""
     labels: dict[str, set[int]] = defaultdict(set)
     for modality in names.MODALITIES:
         for image in lists[side, modality]:
             labels["/".join(PurePosixPath(image.path).parts[1:-1])].add(image.label)
     if "" in labels or any(len(of) > 1 for of in labels.values()):
-        return {}
-    return {person: of.pop() for person, of in labels.items()}
+        return set()
+    return set(labels)
 
 
 def _holes(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
@@ -152,7 +143,7 @@ def _one_modality_only(folder: Path, labels: dict[tuple[str, str], set[int]], si
     for modality, other in (names.MODALITIES, names.MODALITIES[::-1]):
         gone = sorted(labels[side, other] - labels[side, modality])
         if gone and labels[side, modality]:
-            file, beside = _list_file(folder, side, modality, trial), _list_file(folder, side, other, trial)
+            file, beside = folder / list_file(side, modality, trial), folder / list_file(side, other, trial)
             yield (
                 f"{file}: the list has a hole: label {few(gone)} is in {beside.name} and not there; "
                 "put the original list back."
@@ -160,12 +151,12 @@ def _one_modality_only(folder: Path, labels: dict[tuple[str, str], set[int]], si
 
 
 def _unlisted(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
-    named = {**_people(lists, names.TRAIN), **_people(lists, names.TEST)}
+    named = _people(lists, names.TRAIN) | _people(lists, names.TEST)
     if not named:
         return
     tops = {PurePosixPath(path).parts[0] for path in _paths(lists)}
     for top in sorted(top for top in tops if (folder / top).is_dir()):
-        gone = sorted(set(subfolders(folder / top)) - set(named), key=_by_number)
+        gone = sorted(set(subfolders(folder / top)) - named, key=_by_number)
         if gone:
             yield (
                 f"{folder / 'idx'}: the lists of trial {trial} have a hole: they name no image of the people in "
@@ -178,7 +169,7 @@ def _missing_trials(folder: Path) -> Iterator[str]:
         trial
         for trial in range(1, TRIALS + 1)
         if not all(
-            _list_file(folder, side, modality, trial).is_file() for side in SIDES for modality in names.MODALITIES
+            (folder / list_file(side, modality, trial)).is_file() for side in SIDES for modality in names.MODALITIES
         )
     ]
     if gone:

@@ -22,21 +22,13 @@ CAMERAS: Final = tuple(sorted((*VISIBLE_CAMERAS, *INFRARED_CAMERAS)))
 _LISTS: Final = ("train", "val", "test")
 
 
-def read_sysu_mm01(folder: Path) -> Crops:
-    """The crops of the official split.
+def survey_sysu_mm01(folder: Path) -> Survey:
+    """What there is of SYSU-MM01 in a folder, in its official split, with all faults.
 
     People of train_id.txt and val_id.txt are of split "train"; of those of test_id.txt the infrared crops are "query"
     and the visible ones "gallery", all of them: which are drawn from it is the protocol's business. The identity is the
     name of the folder ("0001"), the camera "cam1" to "cam6". Rows are sorted by path.
-
-    Raises:
-        DataError: whatever `survey_sysu_mm01` finds faulty.
     """
-    return survey_sysu_mm01(folder).usable()
-
-
-def survey_sysu_mm01(folder: Path) -> Survey:
-    """What there is of SYSU-MM01 in a folder, with all faults."""
     lists = {part: read_id_list(_list_file(folder, part)) for part in _LISTS}
     ids = {part: found for part, (found, _) in lists.items()}
     faults = [fault for _, found in lists.values() for fault in found]

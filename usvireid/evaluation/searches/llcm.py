@@ -11,6 +11,7 @@ import numpy as np
 
 from usvireid import names
 from usvireid.data.crops import Crops
+from usvireid.data.sources.llcm import TEST_CAMERAS
 from usvireid.errors import DataError
 from usvireid.evaluation.searches.draws import SEEDED, seeded_draw
 from usvireid.evaluation.searches.search import (
@@ -22,8 +23,8 @@ from usvireid.evaluation.searches.search import (
     side,
 )
 
-CAMERAS = tuple(f"cam{number}" for number in range(1, 10))
-"""In the order in which the gallery is drawn."""
+CAMERAS = TEST_CAMERAS[names.VISIBLE]
+"""All of them, in the order in which the gallery is drawn; the infrared ones are among them."""
 
 
 def llcm_searches(crops: Crops, trials: int) -> list[Search]:

@@ -11,7 +11,7 @@ import numpy as np
 from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.errors import DataError
-from usvireid.evaluation.searches.search import DIRECTIONS, PairRule, Search, direction_name, side
+from usvireid.evaluation.searches.search import PairRule, Search, whole_sides
 
 
 def own_searches(crops: Crops, exclude: tuple[str, ...], min_frame_gap: int | None) -> list[Search]:
@@ -28,21 +28,7 @@ def own_searches(crops: Crops, exclude: tuple[str, ...], min_frame_gap: int | No
     """
     _refuse_empty_columns(crops.evaluation(), exclude, min_frame_gap)
     facts = {"exclude": sorted(exclude), "min_frame_gap": min_frame_gap}
-    dropped = _rule(crops, exclude, min_frame_gap)
-    searches = []
-    for query, gallery in DIRECTIONS:
-        pool = side(crops, gallery, names.GALLERY)
-        searches.append(
-            Search(
-                name=direction_name(query, gallery),
-                query=side(crops, query, names.QUERY),
-                pool=pool,
-                galleries=(pool,),
-                dropped=dropped,
-                facts=facts,
-            )
-        )
-    return searches
+    return whole_sides(crops, _rule(crops, exclude, min_frame_gap), facts)
 
 
 def _refuse_empty_columns(crops: Crops, exclude: tuple[str, ...], min_frame_gap: int | None) -> None:

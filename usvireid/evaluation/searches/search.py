@@ -57,6 +57,32 @@ def side(crops: Crops, modality: str, role: str) -> np.ndarray:
     return np.asarray(rows[serves[rows]])
 
 
+def whole_sides(
+    crops: Crops, dropped: PairRule | None = None, facts: Mapping[str, object] | None = None
+) -> list[Search]:
+    """Both directions, one modality asking all of the other: nothing is drawn, and Rank-k counts images.
+
+    Args:
+        crops: the table.
+        dropped: as for `Search`.
+        facts: as for `Search`.
+    """
+    searches = []
+    for query, gallery in DIRECTIONS:
+        pool = side(crops, gallery, names.GALLERY)
+        searches.append(
+            Search(
+                name=direction_name(query, gallery),
+                query=side(crops, query, names.QUERY),
+                pool=pool,
+                galleries=(pool,),
+                dropped=dropped,
+                facts=facts or {},
+            )
+        )
+    return searches
+
+
 def by_identity_and_camera(crops: Crops, rows: np.ndarray, cameras: Sequence[str]) -> dict[tuple[str, str], list[int]]:
     """The rows of each identity and camera, in the order in which the protocols of benchmarks draw from them.
 

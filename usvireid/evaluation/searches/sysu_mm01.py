@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from usvireid import names
 from usvireid.data.crops import Crops
+from usvireid.data.published import SYSU_INDOOR
+from usvireid.data.sources.sysu_mm01 import INFRARED_CAMERAS, VISIBLE_CAMERAS
 from usvireid.errors import DataError
 from usvireid.evaluation.searches.draws import SEEDED, seeded_draw
 from usvireid.evaluation.searches.permutation_file import PERMUTATION_FILE, Permutations
 from usvireid.evaluation.searches.search import PairRule, Search, as_rows, by_identity_and_camera, side
 
-QUERY_CAMERAS = ("cam3", "cam6")
-MODES = {"all": ("cam1", "cam2", "cam4", "cam5"), "indoor": ("cam1", "cam2")}
+MODES = {"all": VISIBLE_CAMERAS, "indoor": SYSU_INDOOR}
 """The visible cameras of a mode, in the order in which the gallery is drawn."""
 SHOTS = {"single": 1, "multi": 10}
 """Images drawn of an identity and camera."""
@@ -39,7 +40,7 @@ def sysu_searches(crops: Crops, shots: tuple[str, ...], draw: str, trials: int) 
         DataError: no crop of the cameras, or a permutation file that is not there, cannot be read or does not fit.
     """
     query, pool = side(crops, names.INFRARED, names.QUERY), side(crops, names.VISIBLE, names.GALLERY)
-    query = query[crops.table[names.CAMERA].iloc[query].isin(QUERY_CAMERAS).to_numpy(dtype=bool, na_value=False)]
+    query = query[crops.table[names.CAMERA].iloc[query].isin(INFRARED_CAMERAS).to_numpy(dtype=bool, na_value=False)]
     permutations = Permutations.read(crops.root / PERMUTATION_FILE) if draw == "file" else None
     searches = []
     for shot in dict.fromkeys(shots):
