@@ -59,7 +59,7 @@ def make_variant(
     encoder = DualStreamEncoder(name, mpfr=MpfrSettings(use=mpfr), sdce=SdceSettings(use=sdce), size=(height, width))
     encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     classify = nn.Linear(encoder.width, CLASSES, bias=False).to(compute.device)
-    optimizer = make_optimizer(encoder, OptimizerSettings(name="sgd"))
+    optimizer = make_optimizer(encoder, OptimizerSettings(name="sgd"), from_weights=False)
     add_parameters(optimizer, classify.parameters())
     half = len(identities)
 

@@ -242,7 +242,7 @@ class OptimizerSettings(_Part):
     name: Literal["adamw", "sgd"] = Field("adamw", description="AdamW, or SGD with Nesterov momentum")
     learning_rate: Annotated[float, Field(gt=0)] = Field(3.5e-4, description="after the warm-up")
     backbone: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="share of the rate for what a weights file fills (stems and trunk), also where none is named"
+        1.0, description="share of the rate for what encoder.weights fills; without weights all learns alike"
     )
     weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="decoupled in AdamW")
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of SGD")

@@ -65,7 +65,7 @@ def test_seeds_of_the_same_settings_are_one_row_with_spread(tmp_path: Path) -> N
 
 
 def test_what_no_score_depends_on_makes_no_difference(tmp_path: Path) -> None:
-    one = write_run(tmp_path / "a", facts=facts(), device="cpu", training__keep_checkpoints=3)
+    one = write_run(tmp_path / "a", facts=facts(), training__keep_checkpoints=3)
     other = write_run(tmp_path / "b", facts=facts(), stages=["train"])
     found = compare([one, other])
     assert len(found.rows) == 1

@@ -22,7 +22,6 @@ _REPEATED = frozenset({"seed", "data.trial"})
 _WITHOUT_EFFECT = frozenset(
     {
         "stages",
-        "device",
         "data.cache",
         "data.strict",
         "neighbors.backend",
@@ -30,7 +29,7 @@ _WITHOUT_EFFECT = frozenset(
         "evaluation.every",
     }
 )
-"""Settings that no score depends on."""
+"""Settings that no score depends on. The device is none of them: it decides the number format where that is `auto`."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,9 @@ class Experiment:
         torch.manual_seed(derived_seed(settings.seed, "torch"))
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = make_optimizer(self.encoder, settings.optimizer)
+        self.optimizer = make_optimizer(
+            self.encoder, settings.optimizer, from_weights=settings.encoder.weights is not None
+        )
         self._classifier: nn.Linear | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None

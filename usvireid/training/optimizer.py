@@ -14,13 +14,16 @@ _SHARE = "share"
 """Of the learning rate; the name under which a group of parameters keeps it."""
 
 
-def make_optimizer(encoder: Encoder, settings: OptimizerSettings) -> torch.optim.Optimizer:
+def make_optimizer(encoder: Encoder, settings: OptimizerSettings, *, from_weights: bool) -> torch.optim.Optimizer:
     """AdamW, or SGD with Nesterov momentum, over everything that an encoder learns.
 
-    What published weights fill (`Encoder.published`) learns at its own share of the rate where the settings name one,
-    whether or not the run starts from such weights.
+    Args:
+        encoder: what learns.
+        settings: the form, and the share of the rate for what published weights fill (`Encoder.published`).
+        from_weights: whether the run starts from such weights; if not, everything learns at the whole rate.
     """
-    published = {id(parameter) for parameter in encoder.published()} if settings.backbone != 1 else set()
+    shares = from_weights and settings.backbone != 1
+    published = {id(parameter) for parameter in encoder.published()} if shares else set()
     learnt = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     groups = [
         {"params": [parameter for parameter in learnt if id(parameter) in published], _SHARE: settings.backbone},
