@@ -6,9 +6,13 @@ a pre-norm transformer block of these three, is a reconstruction, and every choi
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from usvireid.config import SdceSettings
 from usvireid.encoders.positions import resized
@@ -113,13 +117,33 @@ class Attention(nn.Module):
         """From B x n x width, asked of B x m x width, to B x n x width; crops of a batch do not see each other."""
         query = self._split(self.query(asking))
         key, value = (self._split(part) for part in self.key_value(answering).chunk(2, dim=-1))
-        found = functional.scaled_dot_product_attention(query, key, value)
+        with _quick_on_cpu(query):
+            found = functional.scaled_dot_product_attention(query, key, value)
         joined: Tensor = self.outward(found.transpose(1, 2).flatten(2))
         return joined
 
     def _split(self, tokens: Tensor) -> Tensor:
         """B x n x width to B x heads x n x (width / heads)."""
         return tokens.reshape(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+@contextlib.contextmanager
+def _quick_on_cpu(query: Tensor) -> Iterator[None]:
+    """Training in bfloat16 on a CPU: let PyTorch attend by plain matrix products, in the format of what comes in.
+
+    Its fused kernel takes three times as long there, nearly all of it in the backward pass. bfloat16 has the range of
+    float32, so nothing overflows; float16 is left to the fused kernel, which sums in float32.
+    """
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16 or not query.requires_grad:
+        yield
+        return
+    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # type: ignore[no-untyped-call]  # PyTorch's own
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)
 
 
 def _tokens(maps: Tensor) -> Tensor:
