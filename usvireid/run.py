@@ -155,7 +155,9 @@ class Run:
         """
         path = folder / names.CONFIG_FILE
         if not path.is_file():
-            raise UsageError(f"{folder}: not a run folder (it has no {names.CONFIG_FILE}).")
+            trials = trial_folders(folder)
+            hint = f"; it holds trials, so name one of them: {trials[0]}" if trials else ""
+            raise UsageError(f"{folder}: not a run folder (it has no {names.CONFIG_FILE}){hint}.")
         content = read_settings_file(path)
         data = content.pop(_CROPS_KEY, None)
         if not isinstance(data, str):
