@@ -28,7 +28,14 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     """The known identities; nothing is clustered."""
     if not experiment.crops.has(IDENTITY):
         raise UsageError("supervised: no crop to train on has an identity; fill the column identity of the manifest.")
-    return PseudoLabels.of_identities(experiment.crops)
+    labels = PseudoLabels.of_identities(experiment.crops)
+    if not len(labels.shared_identities()):
+        if not experiment.settings.losses.identity:
+            raise UsageError("supervised: no identity is seen in both modalities, so losses.icg alone teaches nothing.")
+        experiment.display.warn_once("no identity is seen in both modalities, so nothing brings the two together")
+    elif labels.count() == 1:
+        experiment.display.warn_once("all crops to train on are of one identity, so there is nobody to tell it from")
+    return labels
 
 
 def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:

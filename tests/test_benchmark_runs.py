@@ -109,6 +109,25 @@ def test_trials_go_on_where_they_stopped_and_end_with_their_mean(capfd: Captured
     assert "infrared->visible re-ranked" in json.loads((out / "trials.json").read_text())["scores"]
 
 
+def test_trials_of_other_settings_do_not_stand_in_one_folder(capfd: Captured, tmp_path: Path) -> None:
+    data, out = build_regdb(tmp_path / "data", trials=3), tmp_path / "out"
+    assert call(capfd, "run", data, "--out", out, "--trials", "2", *small("regdb"))[0] == 0
+    wider, longer = small("regdb", **{"encoder.gem_p": "2"}), [*small("regdb"), "--epochs", "7"]
+    for trials, options, said in (
+        ("1", wider, "(encoder.gem_p: 2.0 and 3.0)"),
+        ("2,3", [], "("),
+        ("3", longer, None),
+    ):
+        code, _, err = call(capfd, "run", data, "--out", out, "--trials", trials, "--stage", "cluster", *options)
+        assert code == (0 if said is None else 2), err
+        if said is not None:
+            assert f"would differ in more than the trial {said}" in error_line(err)
+    for command in (["report"], ["export", "--to", "onnx"]):
+        code, _, err = call(capfd, *command, out)
+        assert code == 2
+        assert f"it holds trials, so name one of them: {out / 'trial_02'}" in error_line(err)
+
+
 def test_trials_of_data_without_any_are_refused(capfd: Captured, tmp_path: Path, folders: Path) -> None:
     for data, what in ((build_llcm(tmp_path / "llcm"), "LLCM"), (folders, "no benchmark")):
         code, _, err = call(capfd, "run", data, "--out", tmp_path / "out", "--trials", "1-10")

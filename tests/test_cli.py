@@ -86,6 +86,7 @@ def test_data_check(capfd: pytest.CaptureFixture[str], folders: Path) -> None:
         (["walk"], "No such command 'walk'"),
         (["evaluate", "nowhere"], "not a run folder"),
         (["report", "nowhere"], "not a run folder"),
+        (["compare", "a" * 300], "File name too long; give a shorter one"),
         (["data", "check", "nowhere"], "nowhere"),
         (["demo", "x", "--people", "3"], "--people"),
     ],

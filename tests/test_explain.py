@@ -52,6 +52,7 @@ def test_bad_crops_are_named(capfd: Captured, tmp_path: Path, folders: Path) -> 
         ("visible/00_9.png", 1, "'visible/00_9.png' is none of the run's readable crops; did you mean 'visible/00_"),
         ("0", 2, "a sheet has 1 to 60 crops"),
         (",", 2, "0 paths"),
+        ("\u00b2", 1, "'\u00b2' is none of the run's readable crops"),
         (str(tmp_path / "none.txt"), 1, "the list cannot be read"),
     ):
         found, _, err = call(capfd, "explain", run, "--crops", crops)

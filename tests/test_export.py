@@ -60,6 +60,8 @@ def test_graphs_of_a_run_are_compared_before_they_are_written(capfd: Captured, t
         (["--to", "safetensors", "--mirror"], "--mirror, --no-mirror: weights alone average nothing"),
         (["--to", "onnx", "--out", "a.safetensors"], "--out a.safetensors: what is written is .onnx"),
         (["--to", "onnx", "--out", "nowhere/a.onnx"], "there is no folder nowhere; make it first"),
+        (["--to", "onnx", "--out", "/dev/full"], "/dev/full: is no file that can be replaced"),
+        (["--to", "onnx", "--out", "a" * 300], "File name too long; give a shorter one"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -69,6 +71,17 @@ def test_what_cannot_be_done_is_said_in_one_line(
     code, _, err = call(capfd, "export", run, *arguments)
     assert code == 2
     assert said in error_line(err)
+
+
+def test_nothing_is_written_among_the_crops(capfd: Captured, tmp_path: Path, folders: Path) -> None:
+    run = write_finished_run(tmp_path / "run", folders, **NARROW)
+    before = sorted(folders.rglob("*"))
+    for command in (["export", run, "--to", "safetensors"], ["explain", run, "--crops", "1"]):
+        for out in (folders, folders / "visible" / "mine"):
+            code, _, err = call(capfd, *command, "--out", out)
+            assert code == 2
+            assert "lies in the data folder" in error_line(err)
+    assert sorted(folders.rglob("*")) == before
 
 
 def test_a_folder_without_a_trained_encoder_is_refused(capfd: Captured, tmp_path: Path, folders: Path) -> None:

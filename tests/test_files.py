@@ -29,6 +29,11 @@ def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_name_that_is_too_long_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UsvireidError, match=r"cannot be written \(File name too long\).*Give a shorter name\."):
+        write_atomically(tmp_path / ("a" * 250), b"")
+
+
 def test_an_error_of_another_kind_passes_and_cleans_up(tmp_path: Path) -> None:
     def broken(file: BinaryIO) -> None:
         raise ValueError("a bug")

@@ -96,3 +96,24 @@ def test_settings_that_do_not_fit_are_named(
     assert code == 2
     assert message in error_line(err)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "expected", "said"),
+    [
+        ("apart", {}, 0, "nothing brings the two together"),
+        ("apart", {"losses.identity": "0"}, 2, "losses.icg alone teaches nothing"),
+        ("one", {}, 0, "nobody to tell it from"),
+    ],
+)
+def test_identities_that_teach_little_are_told(
+    capfd: Captured, tmp_path: Path, labelled: Path, rule: str, changes: dict[str, str], expected: int, said: str
+) -> None:
+    table = pd.read_csv(labelled / "crops.csv", dtype="string")
+    table["identity"] = "1" if rule == "one" else table["modality"] + table["identity"]
+    table.to_csv(labelled / "crops.csv", index=False)
+    code, _, err = call(
+        capfd, "run", labelled, "--out", tmp_path / "run", "--stage", "cluster,train", *supervised(**changes)
+    )
+    assert code == expected, err
+    assert err.count(said) == 1

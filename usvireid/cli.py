@@ -356,6 +356,11 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and error.filename is not None:
+            _fail(f"{error.filename}: {error.strerror}; give a shorter one.", UsageError.exit_code)
+        _flush_output()
+        _fail(_unexpected(error), 1)
     except Exception as error:  # the last resort: what nobody thought of is one line too, and its traceback is kept
         _flush_output()
         _fail(_unexpected(error), 1)

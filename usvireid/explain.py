@@ -16,7 +16,7 @@ from usvireid.encoders.extract import extract
 from usvireid.encoders.mpfr import STAGES
 from usvireid.encoders.saliency import saliency
 from usvireid.errors import DataError, UsageError
-from usvireid.files import output_file, write_atomically
+from usvireid.files import output_file, refuse_in_data, write_atomically
 from usvireid.loading import Data, open_data
 from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.saliency_sheet import Panel, draw_sheet
@@ -57,6 +57,8 @@ def explain_run(
     """
     target = output_file(out or folder, "explain.png")
     trained = open_trained(folder)
+    if out is not None:
+        refuse_in_data(target, trained.run.data)
     settings = trained.run.settings
     compute = choose_compute(device or settings.device, "float32")
     data = open_data(trained.run.data, settings, display)
@@ -94,7 +96,7 @@ def chosen_rows(text: str, crops: Crops, identity: np.ndarray, generator: np.ran
         UsageError: a number below 1 or too large, or no path.
         DataError: a path that is none of the crops (the nearest is named), or a list that cannot be read.
     """
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         count = int(text)
         if not 1 <= count <= MOST:
             raise UsageError(f"--crops {text}: a sheet has 1 to {MOST} crops.")

@@ -13,7 +13,7 @@ from usvireid.display import Display
 from usvireid.encoders.exported import facts_of, write_exported
 from usvireid.encoders.onnx_graph import INSTALL, OneModality, largest_difference, to_onnx
 from usvireid.errors import UsageError, UsvireidError
-from usvireid.files import output_file, write_atomically
+from usvireid.files import output_file, refuse_in_data, write_atomically
 from usvireid.names import MODALITIES
 from usvireid.randomness import numpy_generator
 from usvireid.trained import Trained, open_trained
@@ -52,6 +52,8 @@ def export_run(folder: Path, to: str, out: Path | None, mirror: bool | None, dis
         raise UsageError(f"--mirror, --no-mirror: weights alone average nothing; leave it out with --to {to}.")
     trained = open_trained(folder)
     target = output_file(out or folder, f"encoder.{to}")
+    if out is not None:
+        refuse_in_data(target, trained.run.data)
     if to == "safetensors":
         write_exported(target, trained.encoder, trained.run.settings, trained.epoch)
         display.say(f"{target}: encoder after epoch {trained.epoch}")

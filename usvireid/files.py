@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -47,6 +48,8 @@ def write_atomically(
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            remedy = "Give a shorter name."
         raise UsvireidError(
             f"{path}: cannot be written ({error.strerror or error}); nothing was changed. {remedy}"
         ) from None
@@ -72,17 +75,30 @@ def output_file(out: Path, name: str) -> Path:
     """The file that `--out` asks for: in a folder one called `name`; else itself, with the ending of `name`.
 
     Raises:
-        UsageError: the name has another ending, or there is no such folder; none is made, so that a slip shows.
+        UsageError: the name has another ending, it is a device, or there is no such folder; none is made, so that a
+            slip shows.
     """
     ending = Path(name).suffix
     if out.is_dir():
         return out / name
+    if out.exists() and not out.is_file():
+        raise UsageError(f"--out {out}: is no file that can be replaced; give another name.")
     if out.suffix.lower() in _ENDINGS - {ending}:
         raise UsageError(f"--out {out}: what is written is {ending}; give the file that ending.")
     target = out if out.suffix.lower() == ending else out.with_name(out.name + ending)
     if not target.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {target.parent}; make it first.")
     return target
+
+
+def refuse_in_data(target: Path, data: Path) -> None:
+    """See to it that nothing is written among the crops.
+
+    Raises:
+        UsageError: the file or folder lies in the data folder.
+    """
+    if data.is_dir() and target.resolve().is_relative_to(data.resolve()):
+        raise UsageError(f"{target}: lies in the data folder {data}, which is never written to; give another --out.")
 
 
 def is_unfinished(path: Path) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from usvireid import names
 from usvireid.config import Settings
 from usvireid.errors import DataError, UsageError, UsvireidError
-from usvireid.files import is_unfinished, write_atomically
+from usvireid.files import is_unfinished, refuse_in_data, write_atomically
 from usvireid.layers import (
     differences,
     make_settings,
@@ -141,10 +141,8 @@ class Run:
                 )
         elif folder.exists() and (not folder.is_dir() or any(not is_unfinished(path) for path in folder.iterdir())):
             raise UsageError(f"{folder}: exists and is not a run folder; give another --out.")
-        elif data.is_dir() and folder.resolve().is_relative_to(data):
-            raise UsageError(
-                f"{folder}: lies in the data folder {data}, which is never written to; give another --out."
-            )
+        else:
+            refuse_in_data(folder, data)
         _refuse_read_only(folder)
         return cls(folder, settings, data)
 
@@ -157,7 +155,9 @@ class Run:
         """
         path = folder / names.CONFIG_FILE
         if not path.is_file():
-            raise UsageError(f"{folder}: not a run folder (it has no {names.CONFIG_FILE}).")
+            trials = trial_folders(folder)
+            hint = f"; it holds trials, so name one of them: {trials[0]}" if trials else ""
+            raise UsageError(f"{folder}: not a run folder (it has no {names.CONFIG_FILE}){hint}.")
         content = read_settings_file(path)
         data = content.pop(_CROPS_KEY, None)
         if not isinstance(data, str):

@@ -20,6 +20,7 @@ from usvireid.data.sources.regdb import TRIALS
 from usvireid.display import Display
 from usvireid.errors import UsageError
 from usvireid.files import write_atomically
+from usvireid.layers import differences
 from usvireid.outcome import outcome, selected
 from usvireid.run import Run, begin, default_folder, trial_folders
 from usvireid.workflow import Workflow
@@ -61,14 +62,18 @@ def run_trials(
     of `usvireid.run.begin`.
 
     Raises:
-        UsageError: data without trials, the trial is set otherwise too, or `out` holds something else.
+        UsageError: data without trials, the trial is set otherwise too, or `out` holds something else, or
+            trials of other settings.
         DataError: the lists of a trial have a fault.
         UsvireidError: of the runs.
     """
     folder = default_folder(data, config) if out is None else out
     _refuse_other_content(folder)
+    standing = [Run.open(path) for path in trial_folders(folder)]
+    data = standing[0].data if data is None and standing else data
     # All settings and lists are looked at before the first trial begins, not hours later.
     runs = [_begin(trial, data, config, folder, given, assign) for trial in trials]
+    _refuse_mixed(runs, standing)
     for position, (trial, run) in enumerate(zip(trials, runs, strict=True), 1):
         if is_complete(run):
             display.say(f"trial {trial} ({position} of {len(trials)}): complete, {run.folder}")
@@ -136,6 +141,24 @@ def _begin(
         raise UsageError(f"--trials: {run.data} has no trials ({what}; RegDB has); leave --trials out.")
     open_crops(run.data, layout=layout, trial=trial)
     return run
+
+
+def _refuse_mixed(runs: Sequence[Run], standing: Sequence[Run]) -> None:
+    """A mean over trials is one of equal settings; those that this command leaves alone may have other epochs."""
+    first = runs[0]
+    for other in (*runs[1:], *standing):
+        changed: dict[str, tuple[Any, Any]] = differences(first.settings, other.settings)
+        changed.pop(_TRIAL, None)
+        if other.data != first.data:
+            changed["DATA"] = first.data, other.data
+        epochs = first.settings.training.epochs, other.settings.training.epochs
+        if other in runs and epochs[0] != epochs[1]:
+            changed["training.epochs"] = epochs
+        for name, (here, there) in changed.items():
+            raise UsageError(
+                f"{first.folder} and {other.folder} would differ in more than the trial ({name}: {here} and {there}); "
+                "give the DATA and settings of the one that stands there, or another --out."
+            )
 
 
 def _refuse_other_content(folder: Path) -> None:

@@ -66,6 +66,15 @@ def test_the_file_names_no_place_of_the_machine(tmp_path: Path) -> None:
     assert b"secret" not in path.read_bytes()
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    encoder = make_encoder(settings_of())
+    torch.nn.init.constant_(next(encoder.parameters()), float("nan"))
+    write_exported(path, encoder, settings_of(), 1)
+    with pytest.raises(DataError, match=r"a\.safetensors: tensor '.*' has numbers that are not finite"):
+        start_from(make_encoder(settings_of()), path)
+
+
 def test_another_network_or_file_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     exported(path, settings_of(**ICRE))
@@ -76,5 +85,5 @@ def test_another_network_or_file_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "b.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match="not a file that"):
         read_exported(tmp_path / "b.safetensors")
-    with pytest.raises(DataError, match="not a readable weights file"):
+    with pytest.raises(DataError, match="not a PyTorch or safetensors weights file"):
         start_from(make_encoder(settings_of()), tmp_path / "b.safetensors")

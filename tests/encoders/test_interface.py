@@ -12,7 +12,7 @@ from usvireid.config import Settings
 from usvireid.encoders import interface
 from usvireid.encoders.interface import Encoder
 from usvireid.encoders.make import make_encoder
-from usvireid.errors import UsageError
+from usvireid.errors import UsageError, UsvireidError
 from usvireid.training.checkpoint import latest_checkpoint
 
 
@@ -139,3 +139,54 @@ def test_a_refusal_reaches_the_terminal(capfd: pytest.CaptureFixture[str], tmp_p
     )
     assert code == 2
     assert "none.py: no such file (encoder)" in error_line(err)
+
+
+PARAMETERS = "self.neck = Neck(width)"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "message"),
+    [
+        (FORWARD, "raise type('Odd', (Exception,), {})('x')", r"mine\.py, line 15: forward, .* fails \(Odd: x\)"),
+        (FORWARD, "raise StopIteration", r"fails \(StopIteration\)\."),
+        (RETURN, "import sys; sys.exit(0)", r"line 18: make\(settings\) fails \(SystemExit: 0\)"),
+        (PARAMETERS, PARAMETERS + "; self.requires_grad_(False)", "no parameter that learns"),
+        (PARAMETERS, PARAMETERS + "; self.more = nn.LazyLinear(4)", r"parameter 'more\.weight' has no shape yet"),
+    ],
+)
+def test_an_encoder_that_ends_the_program_or_cannot_learn_is_refused(
+    tmp_path: Path, replaced: str, by: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        made(tmp_path, example().replace(replaced, by))
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("raise KeyError('boom')", r"mine\.py, line 15: forward fails \(KeyError: 'boom'\)\."),
+        ("return None", r"mine\.py: for 3 crops forward returned a NoneType"),
+        ("maps = maps[:2]; " + FORWARD, r"for 3 crops forward returned pooled as float32 2 x 16"),
+        ("maps = maps.detach(); self.requires_grad_(False); " + FORWARD, "features without a gradient"),
+    ],
+)
+def test_what_goes_wrong_only_in_training_names_the_file(tmp_path: Path, by: str, message: str) -> None:
+    code = example().replace(FORWARD, f"if self.training: {by}\n        {FORWARD}")
+    encoder = made(tmp_path, code)
+    images = {"visible": torch.zeros(3, 3, 32, 16)}
+    encoder.eval()
+    assert encoder(images).features.shape == (3, 16)
+    encoder.train()
+    with pytest.raises(UsvireidError, match=message):
+        encoder(images)
+
+
+def test_an_encoder_that_grows_a_buffer_in_training_stops_before_its_checkpoint(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, labelled: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    grown = "self.training and self.register_buffer('seen', maps.mean())"
+    path.write_text(example().replace(FORWARD, f"{grown}\n        {FORWARD}"))
+    code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *tiny_options(**{"encoder.name": str(path)}))
+    assert code == 1, err
+    assert "tensor 'seen' is a number after training and was missing before" in error_line(err)

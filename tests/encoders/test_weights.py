@@ -42,6 +42,15 @@ def test_weights_of_another_network_are_named(tmp_path: Path) -> None:
         DualStreamEncoder("resnet18").load_weights(path)
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nan.pth"
+    weights = plain_resnet("resnet18")
+    weights["layer2.0.conv1.weight"][0, 0] = float("nan")
+    torch.save(weights, path)
+    with pytest.raises(DataError, match=r"nan\.pth: tensor 'layer2.0.conv1.weight' has numbers that are not finite"):
+        DualStreamEncoder("resnet18").load_weights(path)
+
+
 def test_a_deeper_network_of_the_same_widths_is_refused(tmp_path: Path) -> None:
     source = plain_resnet("resnet18")
     source["layer3.2.conv1.weight"] = torch.zeros(256, 256, 3, 3)

@@ -15,6 +15,7 @@ from usvireid.config import Settings
 from usvireid.encoders.interface import Encoder
 from usvireid.encoders.make import make_encoder
 from usvireid.encoders.pixels import ImageNetScale
+from usvireid.encoders.weights import refuse_not_finite
 from usvireid.errors import DataError
 from usvireid.files import write_atomically
 from usvireid.layers import make_settings
@@ -93,7 +94,7 @@ def fill_from(encoder: Encoder, path: Path) -> int:
         The number of tensors taken.
 
     Raises:
-        DataError: a tensor of the file has no place in the encoder, or one of another shape.
+        DataError: a tensor of the file has no place in the encoder, or one of another shape, or is not finite.
     """
     tensors, places = load_file(path), encoder.state_dict()
     for key, tensor in tensors.items():
@@ -103,6 +104,7 @@ def fill_from(encoder: Encoder, path: Path) -> int:
                 f"{path}: tensor '{key}' has the shape {tuple(tensor.shape)}, the encoder has {there}; "
                 "set encoder.*, data.height and data.width as they were for this file, or leave encoder.weights out."
             )
+        refuse_not_finite(key, tensor, path)
     encoder.load_state_dict(tensors, strict=False)
     return len(tensors)
 

@@ -1,21 +1,26 @@
-"""An encoder from a researcher's own file, tried once before anything is built on it."""
+"""An encoder from a researcher's own file: tried once before anything is built on it, and watched from then on."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from usvireid.config import Settings
 from usvireid.encoders.interface import Encoded, Encoder
-from usvireid.errors import UsageError
+from usvireid.errors import UsageError, UsvireidError
 from usvireid.names import INFRARED, VISIBLE
 from usvireid.recipe import named_faults
 from usvireid.resources import import_file
 
 _TOLERANCE = 1e-3
 """Of unit lengths, and between features of the same crop."""
+_FIELDS = ("pooled", "necked", "features")
+_FORMATS = ("float32", "bfloat16", "float16")
+"""Of what comes out under autocast."""
 
 
 def own_encoder(path: Path, settings: Settings) -> Encoder:
@@ -23,7 +28,8 @@ def own_encoder(path: Path, settings: Settings) -> Encoder:
 
     Raises:
         UsageError: the file cannot be imported, `make` fails or returns something else, or what comes out of the
-            encoder is not what `Encoded` says: shapes, number format, unit rows, visible crops first.
+            encoder is not what `Encoded` says: shapes, number format, unit rows, visible crops first; or nothing in it
+            can learn.
     """
     module = import_file(path, "encoder", {"make": "make(settings)"})
     with named_faults(path, "make(settings) failed", UsageError):
@@ -34,7 +40,38 @@ def own_encoder(path: Path, settings: Settings) -> Encoder:
             "usvireid.encoders.interface.Encoder with the attribute width."
         )
     _try(encoder, (settings.data.height, settings.data.width), path)
+    _refuse_unlearnable(encoder, path)
+    _watch(encoder, path)
     return encoder
+
+
+def _refuse_unlearnable(encoder: Encoder, path: Path) -> None:
+    for name, parameter in encoder.named_parameters():
+        if is_lazy(parameter):
+            raise UsageError(f"{path}: parameter '{name}' has no shape yet, as forward does not use it; leave it out.")
+    if not any(parameter.requires_grad for parameter in encoder.parameters()):
+        raise UsageError(f"{path}: the encoder has no parameter that learns (requires_grad); give it one.")
+
+
+def _watch(encoder: Encoder, path: Path) -> None:
+    """Name the file where `forward` fails later on, or returns what it did not when it was tried."""
+    forward = encoder.forward
+
+    def watched(images: Mapping[str, Tensor]) -> Encoded:
+        if torch.compiler.is_compiling():  # while it is written as ONNX
+            return forward(images)
+        with named_faults(path, "forward failed"):
+            encoded = forward(images)
+        rows = sum(map(len, images.values()))
+        problem = _misshapen(encoded, rows, encoder.width)
+        if problem is None and encoder.training and torch.is_grad_enabled() and not encoded.features.requires_grad:
+            problem = "features without a gradient, so nothing would be learnt"
+        if problem is not None:
+            raise UsvireidError(f"{path}: for {rows} crops forward returned {problem}.")
+        return encoded
+
+    # On the instance: another module around it would change the names of the weights.
+    vars(encoder)["forward"] = watched
 
 
 @torch.inference_mode()
@@ -61,19 +98,28 @@ def _try(encoder: Encoder, size: tuple[int, int], path: Path) -> None:
 
 
 def _problem(encoded: object, rows: int, width: int) -> str | None:
-    """What is wrong with what an encoder returned, to follow the word "returned"."""
-    if not isinstance(encoded, Encoded):
-        return f"a {type(encoded).__name__}; it has to be an usvireid.encoders.interface.Encoded"
-    for name in ("pooled", "necked", "features"):
-        values = getattr(encoded, name)
-        found = _described(values)
-        if found != f"float32 {rows} x {width}":
-            return f"{name} as {found}; it has to be float32 {rows} x {width} (crops x the attribute width)"
-        if not torch.isfinite(values).all():
+    """What is wrong with what an encoder returned when it was tried, to follow the word "returned"."""
+    problem = _misshapen(encoded, rows, width, formats=("float32",))
+    if problem is not None:
+        return problem
+    assert isinstance(encoded, Encoded)
+    for name in _FIELDS:
+        if not torch.isfinite(getattr(encoded, name)).all():
             return f"{name} with values that are not finite"
     lengths = encoded.features.norm(dim=1)
     if ((lengths - 1).abs() > _TOLERANCE).any():
         return f"features of length {float(lengths[0]):.4g}; they have to be unit rows"
+    return None
+
+
+def _misshapen(encoded: object, rows: int, width: int, formats: tuple[str, ...] = _FORMATS) -> str | None:
+    """What is wrong with types and shapes, all that can be asked of every batch without waiting for a GPU."""
+    if not isinstance(encoded, Encoded):
+        return f"a {type(encoded).__name__}; it has to be an usvireid.encoders.interface.Encoded"
+    for name in _FIELDS:
+        found = _described(getattr(encoded, name))
+        if found not in [f"{kind} {rows} x {width}" for kind in formats]:
+            return f"{name} as {found}; it has to be float32 {rows} x {width} (crops x the attribute width)"
     for name, values in encoded.extra.items():
         if not isinstance(values, Tensor) or values.ndim == 0 or len(values) != rows:
             return f"extra '{name}' as {_described(values)}; it has to be a tensor with a row for each of the crops"

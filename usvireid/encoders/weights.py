@@ -109,7 +109,7 @@ def fitting(
         settings: names of the settings that decide on shapes, for the message.
 
     Raises:
-        DataError: a tensor is missing or has another shape.
+        DataError: a tensor is missing, has another shape or is not finite.
     """
     for key, tensor in wanted.items():
         if key not in weights:
@@ -119,7 +119,18 @@ def fitting(
                 f"{path}: tensor '{key}' is {_shape(weights[key])}, the encoder needs {_shape(tensor)}; "
                 f"set {settings} to the network in the file."
             )
+        refuse_not_finite(key, weights[key], path)
     return {key: weights[key].float() for key in wanted}
+
+
+def refuse_not_finite(key: str, tensor: Tensor, path: Path) -> None:
+    """See to it that no weights are taken from a training that went wrong.
+
+    Raises:
+        DataError: a number of the tensor is not finite.
+    """
+    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        raise DataError(f"{path}: tensor '{key}' has numbers that are not finite; give another weights file.")
 
 
 def _shape(tensor: Tensor) -> str:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from usvireid.errors import DataError
+from usvireid.errors import DataError, UsvireidError
 from usvireid.files import write_atomically
 
 _NAME = re.compile(r"epoch_(\d+)\.safetensors")
@@ -189,3 +189,28 @@ def restore_encoder(encoder: nn.Module, checkpoint: Checkpoint) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise DataError(f"the checkpoint of epoch {checkpoint.epoch} is of another network ({reason}).") from None
+
+
+def shapes_of(encoder: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor that a checkpoint keeps of an encoder."""
+    return {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
+
+
+def refuse_changed(encoder: nn.Module, made_with: Mapping[str, tuple[int, ...]], name: str) -> None:
+    """See to it that an encoder can be restored: a new one has the tensors that it had itself when it was made.
+
+    Raises:
+        UsvireidError: one is gone, has come, or has another shape.
+    """
+    now = shapes_of(encoder)
+    changed = [key for key in {**made_with, **now} if now.get(key) != made_with.get(key)]
+    if changed:
+        raise UsvireidError(
+            f"{name}: the encoder's tensor '{changed[0]}' is {_shape(now.get(changed[0]))} after training and was "
+            f"{_shape(made_with.get(changed[0]))} before, so no checkpoint could be read again; make it in __init__, "
+            "in the shape it keeps."
+        )
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else " x ".join(map(str, shape)) or "a number"

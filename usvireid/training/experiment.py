@@ -26,7 +26,14 @@ from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.training.batches import Batch, prefetch
-from usvireid.training.checkpoint import Checkpoint, optimizer_tensors, restore_encoder, restore_optimizer
+from usvireid.training.checkpoint import (
+    Checkpoint,
+    optimizer_tensors,
+    refuse_changed,
+    restore_encoder,
+    restore_optimizer,
+    shapes_of,
+)
 from usvireid.training.monitor import Monitor
 from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
 from usvireid.training.sampling import plan_batches, steps_per_epoch
@@ -79,6 +86,7 @@ class Experiment:
         torch.manual_seed(derived_seed(settings.seed, "torch"))
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._tensors = shapes_of(self.encoder)
         self.optimizer = make_optimizer(
             self.encoder, settings.optimizer, from_weights=settings.encoder.weights is not None
         )
@@ -209,7 +217,12 @@ class Experiment:
         return self.memories["shared"]
 
     def checkpoint(self, epoch: int, facts: dict[str, object]) -> Checkpoint:
-        """Everything needed to go on after this epoch, and further facts to keep with it."""
+        """Everything needed to go on after this epoch, and further facts to keep with it.
+
+        Raises:
+            UsvireidError: the encoder has other tensors than when it was made, which nothing could be restored from.
+        """
+        refuse_changed(self.encoder, self._tensors, self.settings.encoder.name)
         state, groups = optimizer_tensors(self.optimizer)
         tensors = {f"encoder.{key}": value for key, value in self.encoder.state_dict().items()}
         tensors |= {f"optimizer.{key}": value for key, value in state.items()}
