@@ -147,9 +147,9 @@ PARAMETERS = "self.neck = Neck(width)"
 @pytest.mark.parametrize(
     ("replaced", "by", "message"),
     [
-        (FORWARD, "raise type('Odd', (Exception,), {})('x')", r"mine\.py, line 15: forward, .* fails \(Odd: x\)"),
-        (FORWARD, "raise StopIteration", r"fails \(StopIteration\)\."),
-        (RETURN, "import sys; sys.exit(0)", r"line 18: make\(settings\) fails \(SystemExit: 0\)"),
+        (FORWARD, "raise type('Odd', (Exception,), {})('x')", r"mine\.py: forward failed, .*: Odd: x \(line 15\)"),
+        (FORWARD, "raise StopIteration", r"failed.*: StopIteration"),
+        (RETURN, "import sys; sys.exit(0)", r"make\(settings\) failed: SystemExit: 0 \(line 18\)"),
         (PARAMETERS, PARAMETERS + "; self.requires_grad_(False)", "no parameter that learns"),
         (PARAMETERS, PARAMETERS + "; self.more = nn.LazyLinear(4)", r"parameter 'more\.weight' has no shape yet"),
     ],
@@ -164,7 +164,7 @@ def test_an_encoder_that_ends_the_program_or_cannot_learn_is_refused(
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        ("raise KeyError('boom')", r"mine\.py, line 15: forward fails \(KeyError: 'boom'\)\."),
+        ("raise KeyError('boom')", r"mine\.py: forward failed: KeyError: 'boom' \(line 15\)"),
         ("return None", r"mine\.py: for 3 crops forward returned a NoneType"),
         ("maps = maps[:2]; " + FORWARD, r"for 3 crops forward returned pooled as float32 2 x 16"),
         ("maps = maps.detach(); self.requires_grad_(False); " + FORWARD, "features without a gradient"),
