@@ -58,7 +58,7 @@ class SdceSettings(_Part):
     query: Literal["deep", "shallow"] = Field("deep", description="the side that asks in the cross-attention")
     heads: Annotated[int, Field(ge=1, le=64)] = Field(8, description="of the attention")
     feedforward: Annotated[int, Field(ge=1, le=16)] = Field(4, description="widening of the non-linear refinement")
-    zero_output: bool = Field(True, description="begin as the plain encoder")
+    zero_output: bool = Field(True, description="begin as the plain encoder, with SDCE or MPFR alone")
 
 
 class VitSettings(_Part):

@@ -30,7 +30,7 @@ class Deepest(nn.Module):
 class Enhanced(nn.Module):
     """The deepest map with MPFR's map brought into it, by SDCE or, where that is off, by a 1 x 1 convolution (ours).
 
-    Either begins at zero, so that training starts from the plain encoder.
+    Either begins at zero, so that training starts from the plain encoder, unless `zero_output` is off.
 
     Args:
         widths: channels of the four stages.
@@ -51,7 +51,9 @@ class Enhanced(nn.Module):
                 "change one of the two."
             )
         self.mpfr = MPFR(widths, width, mpfr)
-        self.bring = SDCE(widths[-1], width, grid, sdce) if sdce.use else _Injection(width, widths[-1])
+        self.bring = (
+            SDCE(widths[-1], width, grid, sdce) if sdce.use else _Injection(width, widths[-1], sdce.zero_output)
+        )
 
     def forward(self, stages: Sequence[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The enhanced map, of the shape of layer4's, and MPFR's masks."""
@@ -64,11 +66,12 @@ class Enhanced(nn.Module):
 
 
 class _Injection(nn.Module):
-    def __init__(self, width: int, deep: int) -> None:
+    def __init__(self, width: int, deep: int, zero_output: bool) -> None:
         super().__init__()
         self.outward = nn.Conv2d(width, deep, 1, bias=False)
         self.scale = nn.BatchNorm2d(deep)
-        nn.init.zeros_(self.scale.weight)
+        if zero_output:
+            nn.init.zeros_(self.scale.weight)
 
     def forward(self, deep: Tensor, clues: Tensor) -> Tensor:
         enhanced: Tensor = deep + self.scale(self.outward(clues))
