@@ -406,8 +406,8 @@ def test_every_call_leaves_a_line(capfd: Captured, tmp_path: Path, folders: Path
         ),
         ("    return labels\n", "    return {}\n", "cluster() returned a dict in epoch 1"),
         (
-            "    weights, temp",
-            "    raise SystemExit('enough')\n    weights, temp",
+            "    terms = Terms",
+            "    raise SystemExit('enough')\n    terms = Terms",
             "train() failed in epoch 1: SystemExit: eno",
         ),
         (
@@ -432,7 +432,7 @@ def test_a_recipe_that_fails_is_one_line(
     assert message in error_line(err)
     if "returned" not in message:
         line = (
-            text[: text.index(new.strip().splitlines()[-2 if "settings" in new or "weights" in new else -1])].count(
+            text[: text.index(new.strip().splitlines()[-2 if "settings" in new or "terms" in new else -1])].count(
                 "\n"
             )
             + 1
@@ -443,7 +443,7 @@ def test_a_recipe_that_fails_is_one_line(
 def test_a_recipe_that_takes_no_step_is_said_once(capfd: Captured, tmp_path: Path, folders: Path) -> None:
     mine = tmp_path / "mine.py"
     call(capfd, "copy", "hil", mine)
-    mine.write_text(mine.read_text().replace("    weights, temp", "    return\n    weights, temp"))
+    mine.write_text(mine.read_text().replace("    terms = Terms", "    return\n    terms = Terms"))
     code, _, err = call(capfd, "run", folders, "--pipeline", mine, "--out", tmp_path / "run", *tiny_options())
     assert code == 0, err
     assert err.count("train() never called experiment.optimize") == 1
