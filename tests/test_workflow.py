@@ -431,12 +431,9 @@ def test_a_recipe_that_fails_is_one_line(
     assert f"{mine}: " in error_line(err)
     assert message in error_line(err)
     if "returned" not in message:
-        line = (
-            text[: text.index(new.strip().splitlines()[-2 if "settings" in new or "terms" in new else -1])].count(
-                "\n"
-            )
-            + 1
-        )
+        inserted = new.strip().splitlines()
+        marker = inserted[-2 if "settings" in new or "terms" in new else -1]
+        line = text[: text.index(marker)].count("\n") + 1
         assert f"(line {line})" in error_line(err)
 
 
