@@ -99,9 +99,26 @@ def listed_in_train_and_test(root: Path) -> str:
     return "test_id.txt: 1 identity (0002) also in the train lists"
 
 
+def lists_of_the_other_modality(root: Path) -> str:
+    one, other = (root / "idx" / f"train_{word}_1.txt" for word in ("visible", "thermal"))
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+    return "train_visible_1.txt: line 1 names 'Thermal/"
+
+
+def paths_outside(root: Path) -> str:
+    (root.parent / "a.jpg").write_bytes(b"")
+    file = root / "idx" / "train_vis.txt"
+    write_lines(file, [*file.read_text().splitlines(), "../a.jpg 1", f"{root.parent / 'a.jpg'} 1"])
+    return "names '../a.jpg', no path within the data set (2 such lines)"
+
+
 @pytest.mark.parametrize(
     ("layout", "break_it"),
     [
+        ("regdb", lists_of_the_other_modality),
+        ("llcm", paths_outside),
         ("sysu", missing_camera),
         ("llcm", missing_test_camera),
         ("regdb", missing_modality),
@@ -135,6 +152,14 @@ def test_a_fault_is_named_by_data_check_and_stops_a_run(
     assert expected in said or "swapped" in expected, said
     assert "swapped" not in break_it.__name__ or "visible and infrared seem to be swapped" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_benchmark_without_its_lists(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root = build_regdb(tmp_path / "data", trials=1)
+    shutil.rmtree(root / "idx")
+    code, _, err = call(capfd, "data", "check", root)
+    assert code == 1
+    assert "if this is RegDB, put its folder idx back" in error_line(err)
 
 
 def warned(root: Path, *layers: tuple[str, dict[str, object]]) -> str:

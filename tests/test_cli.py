@@ -157,6 +157,12 @@ def test_an_output_folder_that_cannot_be_made(capfd: pytest.CaptureFixture[str],
     assert "cannot be written to" in error_line(err)
 
 
+def test_names_that_are_no_text_are_refused_before_work_begins(capfd: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capfd, "run", "nowhere", "--out", "o\udcff\udcfe")
+    assert code == 2
+    assert "o??: is not text (UTF-8)" in error_line(err)
+
+
 def in_a_process(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "usvireid.cli", *map(str, arguments)]
     return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **options)

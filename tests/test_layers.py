@@ -144,3 +144,10 @@ def test_merge_does_not_touch_its_arguments() -> None:
     below = {"a": {"b": 1}}
     assert merge(below, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
     assert below == {"a": {"b": 1}}
+
+
+def test_a_null_character_is_no_part_of_a_name() -> None:
+    with pytest.raises(UsageError, match=r"setting encoder\.name: holds a null character"):
+        make_settings([("file", {"encoder": {"name": "a\0b.py"}})])
+    with pytest.raises(UsageError, match=r"setting encoder\.weights: holds a null character"):
+        make_settings([("file", {"encoder": {"weights": "a\0b"}})])

@@ -343,6 +343,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # an old terminal that knows no arrow shows another sign for it
             stream.reconfigure(errors="replace")
     try:
+        _refuse_undecodable(sys.argv[1:])
         code = app(standalone_mode=False)
         _flush_output()
     except typer.TyperException as error:
@@ -367,6 +368,16 @@ def main() -> None:
     if code == 130:
         _fail(_stopped(), 130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_undecodable(arguments: list[str]) -> None:
+    """Names that are no UTF-8 stand in no settings file and in no report; they are refused before work begins."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            shown = argument.encode(errors="replace").decode()
+            raise UsageError(f"{shown}: is not text (UTF-8); rename it, or give another name.") from None
 
 
 def _stopped() -> str:

@@ -37,9 +37,12 @@ def make_settings(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
     except ValidationError as error:
         raise UsageError(_explain(error.errors(), layers)) from None
     try:
-        settings.model_dump(mode="json")
+        flat = flatten(settings.model_dump(mode="json"))
     except (ValueError, RecursionError):
         raise UsageError("setting options: holds a value that no settings file can hold; use plain values.") from None
+    for path, value in flat.items():
+        if isinstance(value, str) and "\0" in value:
+            raise UsageError(f"setting {path}: holds a null character, which no name has; write it anew.")
     return settings
 
 

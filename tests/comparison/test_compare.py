@@ -5,7 +5,7 @@ from statistics import stdev
 import pytest
 
 from usvireid.comparison.compare import Comparison, compare
-from usvireid.errors import UsageError
+from usvireid.errors import DataError, UsageError
 from usvireid.layers import make_settings
 from usvireid.run import Run
 from usvireid.training.checkpoint import Checkpoint
@@ -147,6 +147,19 @@ def test_a_run_whose_checkpoints_are_gone_keeps_its_scores(tmp_path: Path) -> No
     folder = write_run(tmp_path / "one", facts=facts())
     (folder / "checkpoints" / "epoch_001.safetensors").unlink()
     assert compare([folder]).rows[0].scores["visible->infrared"]["rank1"].mean == 0.5
+
+
+@pytest.mark.parametrize("odd", [{"scores": 5}, {"scores": {"a": 1}}, {"scores": {"a": {}}, "fingerprints": [1]}])
+def test_scores_that_are_none_are_refused(tmp_path: Path, odd: dict) -> None:
+    run = write_run(tmp_path / "a")
+    (run / "evaluation.json").write_text(json.dumps({"epoch": 1, **odd}))
+    with pytest.raises(DataError, match=r"evaluation\.json: damaged, holds no scores by row; remove it"):
+        compare([run])
+    (run / "evaluation.json").unlink()
+    line = {"epoch": 1, "losses": {"own": 1.0}, "evaluation": odd["scores"], "fingerprints": odd.get("fingerprints")}
+    (run / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(DataError, match=r"metrics\.jsonl: the line of epoch 1: damaged"):
+        compare([run])
 
 
 def test_it_is_plain_json(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def _images_below(top: Path) -> list[str]:
 def _what_is_missing(folder: Path, modality: str) -> str:
     other = next((name for name in subfolders(folder) if name.lower() in _OTHER_NAMES[modality]), None)
     if other is not None:
-        return f"{folder}: no folder '{modality}', but a folder '{other}'; rename it to '{modality}'."
+        hint = "; or, if this is RegDB, put its folder idx back" if other.lower() == "thermal" else ""
+        return f"{folder}: no folder '{modality}', but a folder '{other}'; rename it to '{modality}'{hint}."
     return (
         f"{folder}: no folder '{modality}'. Put the crops of both modalities into the folders "
         f"{' and '.join(names.MODALITIES)}; one modality alone cannot be trained on."

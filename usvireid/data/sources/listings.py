@@ -112,11 +112,14 @@ def read_image_list(file: Path) -> tuple[list[ListedImage], list[str]]:
     images: dict[str, ListedImage] = {}
     bad: list[int] = []
     double: list[int] = []
+    outside: list[int] = []
     for number, line in enumerate(lines, 1):
         path, _, label = line.strip().rpartition(" ")
         path = path.strip().removeprefix("./")
         if not path or not (label.isascii() and label.isdigit()):
             bad.append(number)
+        elif PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            outside.append(number)
         elif path in images:
             double.append(number)
         else:
@@ -126,6 +129,12 @@ def read_image_list(file: Path) -> tuple[list[ListedImage], list[str]]:
         what = f"line {bad[0]} " + (f"('{shown}') is no path and label" if shown else "is empty")
         more = f", and so are {len(bad) - 1} more lines" if len(bad) > 1 else ""
         faults.append(f"{file}: the list has a hole: {what}{more}; put the original list back.")
+    if outside:
+        path = lines[outside[0] - 1].strip().rpartition(" ")[0]
+        faults.append(
+            f"{file}: line {outside[0]} names '{path}', no path within the data set "
+            f"({counted(len(outside), 'such line')}); put the original list back."
+        )
     if double:
         path = lines[double[0] - 1].strip().rpartition(" ")[0]
         faults.append(

@@ -27,7 +27,7 @@ from usvireid.errors import UsageError
 TRIALS: Final = 10
 SIDES: Final = (names.TRAIN, names.TEST)
 WORDS: Final = {names.VISIBLE: "visible", names.INFRARED: "thermal"}
-"""What the lists call the modalities."""
+"""What the lists call the modalities; the folders of images are called the same, in upper case."""
 
 Lists = dict[tuple[str, str], list[ListedImage]]
 """The images of a trial by side and modality."""
@@ -54,6 +54,7 @@ def survey_regdb(folder: Path, trial: int = 1) -> Survey:
         faults += in_both_modalities(
             [(folder / list_file(side, modality, trial), lists[side, modality]) for modality in names.MODALITIES]
         )
+    faults += _swapped(folder, lists, trial)
     faults += _missing_files(folder, lists, trial)
     faults += [*_shared_people(folder, lists, trial), *_holes(folder, lists, trial)]
     table = pd.DataFrame(list(_rows(lists, missing_among(folder, _paths(lists)))), columns=_COLUMNS)
@@ -77,6 +78,19 @@ def list_file(side: str, modality: str, trial: int) -> Path:
 
 def _paths(lists: Lists) -> list[str]:
     return [image.path for images in lists.values() for image in images]
+
+
+def _swapped(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
+    """Lists of one modality that name images of the other's folder."""
+    for (side, modality), images in lists.items():
+        others = {WORDS[other] for other in names.MODALITIES if other != modality}
+        wrong = [image for image in images if PurePosixPath(image.path).parts[0].lower() in others]
+        if wrong:
+            file = _list_file(folder, side, modality, trial)
+            yield (
+                f"{file}: line {wrong[0].line} names '{wrong[0].path}', an image of the other modality "
+                f"({counted(len(wrong), 'such line')}); swapped lists? put the original list back."
+            )
 
 
 def _missing_files(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
