@@ -86,7 +86,7 @@ def _swapped(folder: Path, lists: Lists, trial: int) -> Iterator[str]:
         others = {WORDS[other] for other in names.MODALITIES if other != modality}
         wrong = [image for image in images if PurePosixPath(image.path).parts[0].lower() in others]
         if wrong:
-            file = list_file(folder, side, modality, trial)
+            file = folder / list_file(side, modality, trial)
             yield (
                 f"{file}: line {wrong[0].line} names '{wrong[0].path}', an image of the other modality "
                 f"({counted(len(wrong), 'such line')}); swapped lists? put the original list back."
