@@ -1,7 +1,7 @@
 """Train the ICRE encoder with and without its parts, several seeds each, and print the scores as a table.
 
     usvireid demo demo
-    python scripts/ablate_encoder.py demo --config SETTINGS.yaml --out runs/ablation --seeds 0,1,2
+    python scripts/ablate_encoder.py demo --config ablation --out runs/ablation --seeds 0,1,2
 
 Every run is an ordinary run folder, OUT/VARIANT_SEED: the same command goes on where it stopped, and
 `usvireid compare` puts single runs side by side. Settings come from the file; a variant adds its own. Scores are those
