@@ -37,10 +37,16 @@ def test_identities_are_learnt_and_a_resumed_run_equals_an_uninterrupted_one(
             capfd, "run", labelled, "--out", resumed, *stages, *supervised(**share, **{"training.epochs": str(epochs)})
         )
     assert_same(straight, resumed)
+    assert "known identities: 6 visible, 6 infrared, 6 in both" in err
     line = metrics(straight)[-1]
     assert set(line["losses"]) == {"identity", "icg"}
     assert set(line["notes"]) == {"icg pull", "icg push"}
-    assert line["truth"]["visible"]["ari"] == 1
+    assert line["supervised"]
+    assert line["truth"] is None
+    assert call(capfd, "report", straight)[0] == 0
+    report = (straight / "report.html").read_text()
+    assert "trained on known identities: 6 in visible crops, 6 in infrared crops, 6 in both" in report
+    assert "Compared with the known identities" not in report
 
 
 def test_crops_without_an_identity_are_not_trained_on(capfd: Captured, tmp_path: Path, labelled: Path) -> None:

@@ -9,11 +9,14 @@ from usvireid.evaluation.results import Evaluation
 
 
 def clusters_line(line: dict[str, Any]) -> str:
-    """How many clusters and outliers a line of metrics counts, or identities where a person made them."""
+    """How many clusters and outliers a line of metrics counts, or identities where a person gave them."""
     quality = line["quality"]
     if line["edited"]:  # the clusters in the file need not be what a person made of the identities
         crops = ", ".join(f"{quality[modality]['trained']} {modality} crops" for modality in names.MODALITIES)
         return f"{quality['identities']} identities by hand, {quality['shared_identities']} in both; {crops}"
+    if line.get("supervised"):
+        known = ", ".join(f"{line['clusters'][modality]} {modality}" for modality in names.MODALITIES)
+        return f"known identities: {known}, {quality['shared_identities']} in both"
     counted = ", ".join(
         f"{modality} {line['clusters'][modality]} clusters {line['outliers'][modality]} outliers"
         for modality in names.MODALITIES

@@ -25,6 +25,7 @@ def report_on(run: Run, data: Data, display: Display) -> None:
         settings=run.settings.model_dump(mode="json"),
         environment=run.environment(),
         selection=None if chosen is None else chosen.to_dict(),
+        supervised=any(line.get("supervised") for line in run.metrics()),
     )
     display.say(f"report: {path}")
 

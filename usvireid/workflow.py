@@ -52,7 +52,8 @@ class Workflow:
         data = open_data(run.data, run.settings, display)
         self.truth = training_data(data, run.settings)
         training = self.truth.crops
-        if not getattr(self.recipe, "uses_identities", False):
+        self._supervised = bool(getattr(self.recipe, "uses_identities", False))
+        if not self._supervised:
             training = training.without_identities()
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
         if not checkpoint_files(run.checkpoints):
@@ -207,8 +208,9 @@ class Workflow:
         labels = PseudoLabels.read(path, self.experiment.crops, self.display.warn_once)
         measures = measure_labels(labels, self._previous_labels)
         self._previous_labels = labels
-        truth = truth_of(labels, self.truth.crops)
+        truth = None if self._supervised else truth_of(labels, self.truth.crops)
         return labels, {
+            "supervised": self._supervised,
             "phase": "cross" if len(labels.shared_identities()) else "intra",
             "labels": path.name,
             "eps": self.experiment.monitor.eps,

@@ -55,6 +55,7 @@ def write_report(
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
     selection: Mapping[str, Any] | None = None,
+    supervised: bool = False,
     seed: int = 0,
 ) -> Path:
     """Write `report.html` into a run folder, whole or not at all.
@@ -69,6 +70,7 @@ def write_report(
         settings: the settings of the run, nested as they like.
         environment: versions and devices, nested as they like.
         selection: `Selection.to_dict()`, the epoch that the scores are of and how it was selected; None leaves it out.
+        supervised: the labels are the known identities, so they are not compared with them.
         seed: of the choice of random examples.
 
     Returns:
@@ -83,12 +85,19 @@ def write_report(
     lines = one_line_per_epoch(metrics)
     trained, untrained = _scores(lines, evaluation)
     quality = _last_quality(lines, labels)
-    truth = truth_of(labels, crops) if labels is not None else None
+    truth = truth_of(labels, crops) if labels is not None and not supervised else None
     context = {
         "title": run_folder.resolve().name or "run",
         "subtitle": _subtitle(crops, lines),
         "verdict": judge(
-            quality, truth, trained, untrained, _last_phase(lines), edited_by_hand(lines), _on_test(selection)
+            quality,
+            truth,
+            trained,
+            untrained,
+            _last_phase(lines),
+            edited_by_hand(lines),
+            _on_test(selection),
+            supervised,
         ),
         "tiles": _tiles(quality, trained, untrained, selection),
         "cluster_table": _cluster_table(quality),

@@ -25,6 +25,7 @@ _FEW_MATCHED = 0.3
 _UNSTABLE = 0.5
 _UNEVEN = 2.0
 _WRONG_MATCHES, _DOUBTFUL_MATCHES = 0.5, 0.8
+_SUPERVISED = "Identities were given, not found: the scores are an upper reference for what can be learnt without them."
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def judge(
     phase: str | None = None,
     edited: str | None = None,
     on_test: bool = False,
+    supervised: bool = False,
 ) -> Verdict:
     """Judge a run by its last labels and its scores.
 
@@ -71,13 +73,17 @@ def judge(
         phase: "intra" while the modalities are not matched yet, so that nothing matched is no fault.
         edited: which labels a person changed, in words; None if none.
         on_test: the scores chose the epoch that they are of.
+        supervised: the labels are the known identities, so there is nothing to judge about them.
     """
-    findings = [*_clusters(quality), *_matching(quality, phase), *_truth(truth), *_retrieval(trained, untrained)]
+    if supervised:
+        findings = [Finding("note", _SUPERVISED), *_retrieval(trained, untrained)]
+    else:
+        findings = [*_clusters(quality), *_matching(quality, phase), *_truth(truth), *_retrieval(trained, untrained)]
     if edited is not None:
         findings.append(Finding("note", edited))
     if on_test and trained is not None:
         findings.append(Finding("warning", "The epoch was selected on test: its scores are too good."))
-    if trained is None and truth is None and quality is not None:
+    if trained is None and truth is None and quality is not None and not supervised:
         findings.append(
             Finding("note", "No identities are known, so nothing here proves that the matches are right: look at them.")
         )
@@ -86,13 +92,22 @@ def judge(
         return Verdict("note", "Nothing to judge yet", "The run has neither labels nor scores so far.", findings)
     level: Level = max((finding.level for finding in findings), key=_SEVERITY.__getitem__, default="good")
     titles = {"warning": "Look closer before you rely on it", "bad": "Do not rely on these labels"}
-    sentences = [*_cluster_sentence(quality), *_score_sentence(trained, untrained)]
+    told = _identity_sentence(quality) if supervised else _cluster_sentence(quality)
+    sentences = [*told, *_score_sentence(trained, untrained)]
     return Verdict(level, titles.get(level, "No sign of trouble"), " ".join(sentences), findings)
 
 
 def percent(share: float | None, digits: int = 0) -> str:
     """A share as text, "n/a" where there is none."""
     return "n/a" if share is None else f"{100 * share:.{digits}f}\u00a0%"
+
+
+def _identity_sentence(quality: Mapping[str, Any] | None) -> list[str]:
+    if quality is None:
+        return []
+    parts = [f"{_get(quality, m, 'clusters') or 0:,} in {m} crops" for m in names.MODALITIES]
+    shared = quality.get("shared_identities") or 0
+    return [f"The run was trained on known identities: {', '.join(parts)}, {shared:,} in both."]
 
 
 def _cluster_sentence(quality: Mapping[str, Any] | None) -> list[str]:
