@@ -40,7 +40,7 @@ def decide(path: Path, facts: VideoFacts, wanted: str) -> Decision:
     """
     if wanted != AUTO:
         return Decision(wanted, "as told")
-    seen = [frame for frame in _some_frames(path, facts)]
+    seen = _some_frames(path, facts)
     telling = [frame for frame in seen if _TELLING[0] <= float(frame.mean()) <= _TELLING[1]]
     colors = np.array([color_of(frame) for frame in telling])
     asked = "say --modality visible or --modality infrared"
