@@ -263,6 +263,9 @@ def footage_ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Find people in recordings, follow them, and write a few crops of each into a data folder."""
+    from usvireid.footage.requirements import refuse_missing
+
+    refuse_missing()
     from usvireid.display import Display
     from usvireid.footage.cameras import recordings_of
     from usvireid.footage.ingest import ingest

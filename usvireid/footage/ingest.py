@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -196,7 +197,11 @@ def _one(
 ) -> Done:
     begin = time.monotonic()
     folder = unfinished_folder(out, entry)
-    facts = extract(job, entry.made_from, folder, tools, watch)
+    try:
+        facts = extract(job, entry.made_from, folder, tools, watch)
+    except BaseException:  # also where a person stops it
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     if standing_folders(out, entry):  # no table may name crops that are about to go
         _write_table(out, _finished(out, [other for other in ledger if other is not entry]))
     take_place(out, entry)

@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Count = Annotated[int, Field(ge=1)]
+from usvireid.footage.choose import Choosing
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+_CHOOSING = Choosing()
 
 
 class _Part(BaseModel):
@@ -14,10 +19,21 @@ class _Part(BaseModel):
 
 
 class ChoosingSettings(_Part):
-    """Which boxes of a track become crops."""
+    """Which boxes of a track become crops; what is what, and the defaults: `usvireid.footage.choose.Choosing`."""
 
-    crops: Annotated[int, Field(ge=1, le=1000)] = Field(6, description="crops of a track, at most")
-    min_height: Annotated[int, Field(ge=8)] = Field(48, description="pixels; lower boxes give no crop")
+    crops: Annotated[int, Field(ge=1, le=1000)] = Field(_CHOOSING.crops, description="of a track, at most")
+    least_height: Annotated[int, Field(ge=8)] = Field(_CHOOSING.least_height, description="of a box, pixels")
+    least_width: Annotated[int, Field(ge=4)] = Field(_CHOOSING.least_width, description="of a box, pixels")
+    margin: Annotated[float, Field(ge=0, le=1)] = Field(
+        _CHOOSING.margin, description="added on each side of a box, a share of its height"
+    )
+    overlap: Share = Field(_CHOOSING.overlap, description="share of a box that others may cover")
+    shapes: tuple[Positive, Positive] = Field(
+        _CHOOSING.shapes, description="height over width of a box, least and most"
+    )
+    least_life: Seconds = Field(_CHOOSING.least_life, description="seconds; shorter tracks give no crops")
+    spacing: Seconds = Field(_CHOOSING.spacing, description="seconds; of boxes closer than that only the best counts")
+    blur: Share = Field(_CHOOSING.blur, description="sharpness a crop needs, a share of the median of its track")
 
 
 class FootageSettings(_Part):
