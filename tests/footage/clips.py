@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import pi
 from pathlib import Path
@@ -92,7 +93,7 @@ def pictures(
             if place is not None:
                 box = _put(picture, walk, place, frame, modality, seed, camera)
                 boxes += [(walk.person, *box)] if box is not None else []
-        noise = rng.normal(0, 0.008, picture.shape[:2] + (1,)).astype(np.float32)
+        noise = rng.normal(0, 0.008, (*picture.shape[:2], 1)).astype(np.float32)
         yield (np.clip(picture + noise, 0, 1) * 255).astype(np.uint8), boxes
 
 
@@ -147,7 +148,6 @@ def write_video(
 ) -> None:
     """Encode pictures, in one thread so that the file is the same every time."""
     import av
-    from fractions import Fraction
 
     with av.open(str(path), "w") as container:
         stream: Any = None
