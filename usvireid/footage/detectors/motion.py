@@ -13,7 +13,7 @@ from usvireid.footage.detectors.detector import Detections
 from usvireid.footage.detectors.ghosts import is_ghost
 from usvireid.footage.detectors.groups import split
 from usvireid.footage.detectors.size import PersonSize
-from usvireid.footage.detectors.walked import Walked
+from usvireid.footage.detectors.walked import STAYED, Walked
 from usvireid.footage.frames import Frame
 
 WORKING = 768
@@ -34,8 +34,6 @@ THIN = 0.18
 """Area against that of the expected box below which a blob is none."""
 UNKNOWN = 0.6
 """Score of a blob of the right shape while no size is known."""
-STAYED = 0.5
-"""Factor on the score of what has not walked yet: it begins no track, but continues one."""
 
 
 class Motion:

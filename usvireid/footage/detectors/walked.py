@@ -14,6 +14,8 @@ FAR = 0.25
 """Heights of its box that a thing must have moved from where it was first seen."""
 GONE = 1.0
 """Seconds for which a thing that was not seen is remembered."""
+STAYED = 0.5
+"""Factor on the score of what has not walked yet: it begins no track, but continues one."""
 
 
 @dataclass
@@ -37,19 +39,19 @@ class Walked:
         now = []
         taken = set()
         for box, row in zip(boxes, overlaps, strict=True):
-            middle = _middle(box)
-            thing = _Thing(box, middle, False, time)
+            thing = _Thing(box, box, False, time)
             if len(row) and row.max() >= SAME:
                 nearest = int(np.argmax(row))
                 taken.add(nearest)
                 before = known[nearest]
-                far = float(np.linalg.norm(middle - before.origin)) >= FAR * float(box[3] - box[1])
+                far = _way(before.origin, box) >= FAR * float(box[3] - box[1])
                 thing = _Thing(box, before.origin, before.walked or far, time)
             now.append(thing)
         self._things = now + [thing for i, thing in enumerate(known) if i not in taken]
         return np.array([thing.walked for thing in now], dtype=bool)
 
 
-def _middle(box: np.ndarray) -> np.ndarray:
-    result: np.ndarray = (box[:2] + box[2:]) / 2
-    return result
+def _way(a: np.ndarray, b: np.ndarray) -> float:
+    """How far head and feet have both moved, pixels; a box that only grows or shrinks leaves one of them in place."""
+    across = (b[0] + b[2] - a[0] - a[2]) / 2
+    return float(np.hypot(across, np.abs(b[[1, 3]] - a[[1, 3]]).min()))
