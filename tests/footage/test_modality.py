@@ -26,12 +26,6 @@ def test_colours_are_visible_and_grey_is_infrared(footage: tuple[Path, dict[str,
     assert told(folder / "night.mp4", "visible") == ("visible", "as told")
 
 
-def test_an_even_tint_is_grey(tmp_path: Path) -> None:
-    tinted = (background("infrared", (160, 120), 0, 0) * np.array([180, 255, 200])).astype(np.uint8)
-    write_video(tmp_path / "tinted.mp4", iter([tinted] * 10))
-    assert told(tmp_path / "tinted.mp4")[0] == "infrared"
-
-
 def test_what_is_unclear_is_refused_and_the_option_named(tmp_path: Path) -> None:
     day, night = (background(modality, (160, 120), 0, 0) for modality in ("visible", "infrared"))
     dusk = [(255 * picture).astype(np.uint8) for picture in [night] * 48 + [day] * 48]

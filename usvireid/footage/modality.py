@@ -32,8 +32,8 @@ class Decision:
 def decide(path: Path, facts: VideoFacts, wanted: str) -> Decision:
     """The modality of a recording: what is wanted, or with "auto" what its pixels say.
 
-    The measure is how far the hue changes over a frame, in grey levels (`usvireid.data.measuring.color_of`): an even
-    tint, as some infrared cameras give it, counts as grey. An infrared picture in false colours looks visible.
+    The measure is how far the hue changes over a frame, in grey levels (`usvireid.data.measuring.color_of`): a weak
+    even tint, as some infrared cameras give it, counts as grey. An infrared picture in false colours looks visible.
 
     Raises:
         DataError: "auto", and the frames do not agree, lie between, or are all too dark or too bright to tell.
@@ -46,7 +46,7 @@ def decide(path: Path, facts: VideoFacts, wanted: str) -> Decision:
     asked = "say --modality visible or --modality infrared"
     if not len(colors):
         raise DataError(f"{path}: too dark or too bright to tell the modality ({len(seen)} frames looked at); {asked}.")
-    grounds = f"colour {_between(colors)} grey levels in {len(colors)} frames"
+    grounds = f"colour {_between(colors)} grey levels in {len(colors)} frame{'s' * (len(colors) > 1)}"
     if (colors > COLOR_ABOVE).all():
         return Decision(names.VISIBLE, f"{grounds}; above {COLOR_ABOVE:g} is visible")
     if (colors < GREY_BELOW).all():
