@@ -72,28 +72,39 @@ def pieces_of(mask: np.ndarray, least: int) -> list[Piece]:
 def joined(pieces: list[Piece], size: PersonSize) -> list[Piece]:
     """Fragments of one person as one: the nearest two whose common box a person can fill, again and again."""
     left = sorted(pieces, key=lambda piece: -piece.area)[:MOST]
-    gaps = {(a, b): _gap(a, b, size) for i, a in enumerate(left) for b in left[i + 1 :]}
+    if len(left) < 2:
+        return left
+    table = np.array([(*piece.box, piece.area) for piece in left])
+    gaps = np.array([_gaps(row, table, size) for row in table])
+    np.fill_diagonal(gaps, np.inf)
     while True:
-        near = [(gap, pair) for pair, gap in gaps.items() if gap is not None]
-        if not near:
-            return left
-        _, (a, b) = min(near, key=lambda entry: entry[0])
-        both = a.with_piece(b)
-        left = [piece for piece in left if piece not in (a, b)]
-        gaps = {pair: gap for pair, gap in gaps.items() if a not in pair and b not in pair}
-        gaps |= {(piece, both): _gap(piece, both, size) for piece in left}
-        left.append(both)
+        a, b = divmod(int(np.argmin(gaps)), len(gaps))
+        if not np.isfinite(gaps[a, b]):
+            return [piece for piece in left if piece.area]
+        left[a] = left[a].with_piece(left[b])
+        left[b] = Piece(0, 0, 0, 0, 0)
+        table[a] = (*left[a].box, left[a].area)
+        gaps[b] = gaps[:, b] = np.inf
+        row = np.where(table[:, 4] > 0, _gaps(table[a], table, size), np.inf)
+        row[[a, b]] = np.inf
+        table[b, 4] = 0
+        gaps[a] = gaps[:, a] = row
 
 
-def _gap(a: Piece, b: Piece, size: PersonSize) -> float | None:
-    """How far apart two fragments of one person lie, in widths and heights of a person; nothing where they are not."""
-    both = a.with_piece(b)
-    width, height = both.expected(size)
-    across = max(max(a.left, b.left) - min(a.right, b.right), 0) / width
-    along = max(max(a.top, b.top) - min(a.bottom, b.bottom), 0) / height
-    if across > ACROSS or along > ALONG:
-        return None
-    if both.height > TALLER * height or both.width > WIDER * width:
-        crumb = min(a.area, b.area) < CRUMB * width * height
-        return 0.0 if crumb and across == along == 0 else None
-    return across + along
+def _gaps(one: np.ndarray, others: np.ndarray, size: PersonSize) -> np.ndarray:
+    """How far a fragment lies from others, in widths and heights of a person; infinite where they are not of one.
+
+    Rows are left, top, right, bottom, area.
+    """
+    low = np.minimum(one[:2], others[:, :2])
+    high = np.maximum(one[2:4], others[:, 2:4])
+    tall = size.heights((low[:, 0] + high[:, 0]) / 2, high[:, 1])
+    person = np.column_stack([tall / ASPECT, tall])
+    apart = np.maximum(one[:2], others[:, :2]) - np.minimum(one[2:4], others[:, 2:4])
+    gap = apart.clip(0, None) / person
+    near = (gap <= (ACROSS, ALONG)).all(axis=1)
+    fits = (high - low <= (WIDER, TALLER) * person).all(axis=1)
+    crumb = np.minimum(one[4], others[:, 4]) < CRUMB * person.prod(axis=1)
+    inside = (gap == 0).all(axis=1) & crumb
+    result: np.ndarray = np.where(near & (fits | inside), gap.sum(axis=1), np.inf)
+    return result

@@ -8,6 +8,8 @@ import numpy as np
 from usvireid.footage.detectors.background import Difference
 from usvireid.footage.detectors.blobs import Piece
 
+LEAST = 100
+"""Pixels; of a smaller fragment the outline says little."""
 WEAKER = 0.8
 """A ghost's outline is at most this strong in the frame, compared with the background."""
 
@@ -17,6 +19,8 @@ def is_ghost(piece: Piece, difference: Difference) -> bool:
 
     A person has an outline in the frame and none in the background; at a hole it is the other way round.
     """
+    if piece.area < LEAST:
+        return False
     rows = slice(max(piece.top - 2, 0), piece.bottom + 2)
     columns = slice(max(piece.left - 2, 0), piece.right + 2)
     mask = difference.mask[rows, columns]

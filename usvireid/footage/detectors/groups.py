@@ -66,7 +66,7 @@ def split(mask: np.ndarray, piece: Piece, size: PersonSize) -> tuple[np.ndarray,
 
 def _sums(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """The sum of the image in each box; corners are integers within the image."""
-    table = np.asarray(cv2.integral(image))
+    table: np.ndarray = cv2.integral(image)
     left, top, right, bottom = corners.T
     result: np.ndarray = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
     return result

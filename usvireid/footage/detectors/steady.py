@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-SHRINK = 4
-"""Shifts are measured in a picture so many times smaller, to a tenth of its pixels."""
-LEAST_SHIFT = 0.5
-"""Pixels; less is not worth resampling the frame."""
-LARGEST_SHIFT = 0.1
-"""Share of the frame; what seems to have moved further is another picture."""
-CLEAR = 0.1
-"""Height of the peak of the phase correlation, of 1, from which a shift is believed."""
+TILE = 128
+"""Pixels of the side of the squares in which shifts are measured; half as far can be seen."""
+TILES = 6
+"""How many squares, those with the clearest corners: people are in few of them at a time."""
+LEAST_SHIFT = 0.7
+"""Pixels; less is left to the background model, since resampling blurs."""
+AGREE = 1.0
+"""Pixels by which a square may differ from the median; most squares must not."""
+CLEAR = 0.15
+"""Height of the peak of the phase correlation, of 1, from which a square counts."""
 STRIDE = 8
 """Every so manieth row and column is used to compare brightness."""
 LEAST_GAIN = 0.02
@@ -31,36 +33,47 @@ class Reference:
 
     Attributes:
         picture: uint8 H x W x 3.
-        small: float32, its grey values, shrunk.
-        window: float32, weights of `small` that fall off towards the border.
-        grey: float32, every eighth row and column of its grey values.
+        corners: left and top of the squares in which shifts are measured.
+        tiles: float32, the grey values of each.
+        window: float32, weights that fall off towards the border of a square.
+        grey: float32, every eighth row and column of the grey values.
     """
 
     picture: np.ndarray
-    small: np.ndarray
+    corners: list[tuple[int, int]]
+    tiles: list[np.ndarray]
     window: np.ndarray
     grey: np.ndarray
 
     @classmethod
     def of(cls, picture: np.ndarray) -> Reference:
-        """Prepare a picture, uint8 H x W x 3, of at least 16 x 16 pixels."""
+        """Prepare a picture, uint8 H x W x 3."""
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        small = _small(grey)
-        window = cv2.createHanningWindow((small.shape[1], small.shape[0]), cv2.CV_32F)
-        return cls(picture, small, window, _sampled(grey))
+        side = min(TILE, *(length // 2 for length in grey.shape))
+        corners = _clearest(grey, side) if side >= 16 else []
+        tiles = [grey[y : y + side, x : x + side].astype(np.float32) for x, y in corners]
+        return cls(picture, corners, tiles, cv2.createHanningWindow((side, side), cv2.CV_32F), _sampled(grey))
 
     def shift(self, image: np.ndarray) -> tuple[float, float]:
         """How many pixels the whole picture lies further right and down than the background; (0, 0) where unclear.
 
-        People who walk do not matter, since most of the picture does not move with them.
+        Phase correlation in each square, and the median of them: people, who are in few squares, do not count.
         """
-        small = _small(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        (right, down), peak = cv2.phaseCorrelate(self.small, small, self.window)
-        right, down = right * SHRINK, down * SHRINK
-        far = max(abs(right) / image.shape[1], abs(down) / image.shape[0]) > LARGEST_SHIFT
-        if peak < CLEAR or far or np.hypot(right, down) < LEAST_SHIFT:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        shifts = []
+        for (x, y), tile in zip(self.corners, self.tiles, strict=True):
+            side = len(tile)
+            there = grey[y : y + side, x : x + side].astype(np.float32)
+            shift, peak = cv2.phaseCorrelate(tile, there, self.window)
+            if peak >= CLEAR:
+                shifts.append(shift)
+        if len(shifts) <= len(self.corners) // 2:
             return 0.0, 0.0
-        return float(right), float(down)
+        right, down = np.median(shifts, axis=0).tolist()
+        agreeing = (np.abs(np.array(shifts) - (right, down)).max(axis=1) <= AGREE).sum()
+        if agreeing <= len(self.corners) // 2 or np.hypot(right, down) < LEAST_SHIFT:
+            return 0.0, 0.0
+        return right, down
 
     def moved_back(self, image: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
         """The image moved by -shift; what came from outside the frame is filled with the background."""
@@ -102,9 +115,17 @@ class Reference:
         return result
 
 
-def _small(grey: np.ndarray) -> np.ndarray:
-    size = (max(grey.shape[1] // SHRINK, 1), max(grey.shape[0] // SHRINK, 1))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
+def _clearest(grey: np.ndarray, side: int) -> list[tuple[int, int]]:
+    """Left and top of the squares whose weakest direction still has the strongest edges (Shi and Tomasi)."""
+    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
+    along = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    ranked = []
+    for y in range(0, grey.shape[0] - side + 1, side):
+        for x in range(0, grey.shape[1] - side + 1, side):
+            u, v = across[y : y + side, x : x + side], along[y : y + side, x : x + side]
+            uu, vv, uv = float((u * u).mean()), float((v * v).mean()), float((u * v).mean())
+            ranked.append(((uu + vv) / 2 - np.hypot((uu - vv) / 2, uv), x, y))
+    return [(x, y) for _, x, y in sorted(ranked, reverse=True)[:TILES]]
 
 
 def _sampled(grey: np.ndarray) -> np.ndarray:
