@@ -64,9 +64,9 @@ class Tracklets:
         np.fill_diagonal(shares, 0.0)
         came = np.array([self._came(one.track, frame.time) for one in tracked], dtype=bool)
         took = self._took(frame.time, {one.track for one in tracked}, boxes)
-        gave = (shares.T[:, came] > TOUCHING).any(axis=1) | (shares[:, came] > TOUCHING).any(axis=1)
-        crossed = (np.maximum(shares, shares.T) > CROSSING).any(axis=1)
-        covered = shares.max(axis=1, initial=0)
+        gave: np.ndarray = (np.maximum(shares, shares.T)[:, came] > TOUCHING).any(axis=1)
+        crossed: np.ndarray = (np.maximum(shares, shares.T) > CROSSING).any(axis=1)
+        covered: np.ndarray = shares.max(axis=1, initial=0)
         found = []
         for row, one in enumerate(tracked):
             known = self._states.get(one.track)
