@@ -91,9 +91,9 @@ def ingest(
 ) -> Ingested:
     """Write the crops of recordings into a data folder, and the table `crops.csv` of all crops in it.
 
-    Everything that can be wrong with files and settings is looked at first; nothing is written before. Each recording
-    is then written as a part that is whole or absent, so that the same call goes on where one was stopped, and further
-    calls add recordings. The table is made of the finished parts and replaced in one step at the end.
+    Everything that can be wrong with files and settings is looked at before anything is written. Each recording becomes
+    a part that is whole or absent, so that the same call goes on where one was stopped, and further calls add
+    recordings. The table is made of the finished parts, in one step at the end.
 
     Args:
         recordings: one or more.
@@ -104,8 +104,7 @@ def ingest(
         strict: refuse where a file is no video that can be read, instead of leaving it out.
 
     Raises:
-        UsageError: a file is not there, settings differ from those a recording is there with, or `out` holds something
-            else.
+        UsageError: no such file, other settings than a recording is there with, or `out` holds something else.
         DataError: nothing can be read; a region mask does not fit; a modality is unclear.
         UsvireidError: another process is at work in `out`, or it cannot be written to.
     """
@@ -126,10 +125,10 @@ def ingest(
         done = _work(ledger, asked, [job for _, job in jobs], out, display, tools, redo)
         parts = _finished(out, ledger)
         crops = write_manifest(out, parts, display.warn)
-        for line in doubts(place(parts)):
+        unfinished = len(ledger) - len(parts)
+        rest = [f"{unfinished} recordings of earlier calls are not finished; name them again"] if unfinished else []
+        for line in [*doubts(place(parts)), *rest]:
             display.warn(line)
-        if len(parts) < len(ledger):
-            display.warn(f"{len(ledger) - len(parts)} recordings of earlier calls are not finished; name them again")
     return Ingested(out, done, left_out, crops)
 
 
