@@ -95,6 +95,17 @@ def test_a_crop_shows_one_person_and_a_track_is_one_person(footage: Footage, who
     assert all(set(seen) == {1, 2, 3} for _, seen in identities.groupby("camera")["identity"])
 
 
+def test_the_house_finds_the_same_people_without_being_told(footage: Footage, tmp_path: Path) -> None:
+    folder, truth = footage
+    both = [recordings_of([str(folder / f"{kind}.mp4")], {"name": kind}, {})[0] for kind in ("day", "night")]
+    ingest(both, tmp_path / "data", Display(), own_tools())
+    table = pd.read_csv(tmp_path / "data" / names.MANIFEST_FILE)
+    assert table.groupby("camera")["modality"].first().to_dict() == {"day": "visible", "night": "infrared"}
+    found = table.assign(identity=[_identity(row, truth[str(row.camera)]) for row in table.itertuples()])
+    assert all(set(seen) == {1, 2, 3} for _, seen in found.groupby("camera")["identity"])
+    assert all(len(set(track)) == 1 for _, track in found.groupby("track")["identity"])
+
+
 def _identity(row: Any, truth: pd.DataFrame) -> int:
     near = truth[truth["frame"] == row.frame]
     middle = np.abs((near["left"] + near["right"]) / 2 - (row.left + row.width / 2))
