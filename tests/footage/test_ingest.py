@@ -193,6 +193,25 @@ def test_a_redo_that_is_interrupted_leaves_what_was_there_and_is_done_by_the_nex
     assert tree(out) == tree(plain)
 
 
+def test_a_redo_of_what_was_never_finished_makes_no_table_before_the_end(footage: Footage, tmp_path: Path) -> None:
+    out, calls = tmp_path / "data", 0
+
+    def stop() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(recordings(footage, "day", "night"), out, Display(), told(footage[1], stop))
+    fewer = [replace(one, settings=_with(one, crops=2)) for one in recordings(footage, "day", "night")]
+    calls = 0
+    with pytest.raises(KeyboardInterrupt):
+        ingest(fewer, out, Display(), told(footage[1], stop), redo=True)
+    assert (out / "visible/day/day/part.json").exists()
+    assert not (out / names.MANIFEST_FILE).exists()
+
+
 def _with(recording: Recording, **changes: Any) -> Any:
     return recording.settings.model_copy(update={"choosing": recording.settings.choosing.model_copy(update=changes)})
 
