@@ -82,4 +82,5 @@ def _places(piece: Piece, size: PersonSize) -> np.ndarray:
     half = tall / ASPECT / 2
     boxes = np.column_stack([x - half, foot - tall, x + half, foot])
     inside = (x - half > piece.left - half) & (x + half < piece.right + half) & (foot - tall > piece.top - 0.1 * tall)
-    return boxes[inside]
+    kept: np.ndarray = boxes[inside]
+    return kept
