@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.numpy import save
 from usvireid import __version__, names
 from usvireid.data.cache import cache_folder
 from usvireid.data.digests import content_digests
+from usvireid.data.travel import read_travel
 from usvireid.devices import Compute, choose_compute
 from usvireid.display import Display
 from usvireid.encoders.exported import write_exported
@@ -36,12 +38,13 @@ _BLOCK = 2048
 
 @dataclass(frozen=True)
 class _Source:
-    """What an index is made of: the crops in the order of their tracklets, and their pixels."""
+    """What an index is made of: crops in the order of their tracklets, their pixels, least seconds between cameras."""
 
     trained: Trained
     tracklets: Tracklets
     data: Data
     compute: Compute
+    travel: Mapping[tuple[str, str], float]
 
 
 def index_run(run: Path, data: Path | None, out: Path, device: str | None, display: Display) -> Index:
@@ -71,7 +74,8 @@ def index_run(run: Path, data: Path | None, out: Path, device: str | None, displ
     compute = choose_compute(settings.device, settings.precision)
     opened = open_data(crops_at, settings, display)
     tracklets, order = in_tracklets(opened.crops)
-    source = _Source(trained, tracklets, opened.rows(order), compute)
+    travel = settings.constraints.travel
+    source = _Source(trained, tracklets, opened.rows(order), compute, {} if travel is None else read_travel(travel))
     trained.encoder.to(compute.device)
     with files.replaced(out) as folder:
         places = _write_crops(folder, source, display)
@@ -101,9 +105,9 @@ def _write_crops(folder: Path, source: _Source, display: Display) -> np.ndarray:
                 pictures.add(images(np.array([row]))[0])
         features.close()
     content = content_digests(crops, cache_folder(source.trained.run.settings.data.cache), workers=4).content
-    table = crops.table[list(TABLE_COLUMNS)].assign(
-        **{TRACKLET: source.tracklets.of_crop, DIGEST: [bytes(row).hex() for row in content]}
-    )
+    table = crops.table[list(TABLE_COLUMNS)].copy()
+    table[TRACKLET] = source.tracklets.of_crop
+    table[DIGEST] = [bytes(row).hex() for row in content]
     table.to_csv(folder / files.TABLE, index=False, lineterminator="\n")
     return np.array(pictures.places, dtype=np.int64)
 
@@ -113,7 +117,7 @@ def _write_tracklets(folder: Path, source: _Source, places: np.ndarray, left_out
     tracklets, device = source.tracklets, str(source.compute.device)
     features = read_flat(folder / files.FEATURES)
     gallery, moments = make_gallery(_sums(features, tracklets), tracklets)
-    known = known_pairs(gallery, moments, features, tracklets)
+    known = known_pairs(gallery, moments, features, tracklets, source.travel)
     why_not = _why_not(tracklets, gallery)
     calibration = None if why_not else calibrate(gallery, known, device=device)
     arrays = {

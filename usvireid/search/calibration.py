@@ -63,7 +63,7 @@ class Curve:
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Chances of some standard scores, float64."""
-        return np.interp(scores, self.score, self.chance)
+        return np.asarray(np.interp(scores, self.score, self.chance))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

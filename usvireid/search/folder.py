@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from usvireid.errors import DataError, UsageError, UsvireidError
-from usvireid.files import is_unfinished, refuse_in_data, size_text
+from usvireid.files import refuse_in_data, size_text
 
 FORMAT: Final = "usvireid index"
 VERSION: Final = 1
@@ -24,6 +25,7 @@ FEATURES: Final = "features.faiss"
 ARRAYS: Final = "tracklets.safetensors"
 THUMBNAILS: Final = "thumbnails.jpegs"
 ENCODER: Final = "encoder.safetensors"
+_SUFFIX: Final = ".new"
 _READ_WHOLE: Final = (TABLE, ARRAYS)
 """Files whose digest is looked at whenever an index is opened, as all of them is read; of the others the size."""
 
@@ -39,7 +41,7 @@ def refuse_other(folder: Path, data: Path) -> None:
         return
     if not folder.is_dir():
         raise UsageError(f"{folder}: is a file; an index is a folder, give another --out.")
-    if not (folder / FACTS).is_file() and any(not is_unfinished(path) for path in folder.iterdir()):
+    if not (folder / FACTS).is_file() and any(folder.iterdir()):
         raise UsageError(f"{folder}: holds something that is no index; give another --out.")
 
 
@@ -47,34 +49,58 @@ def refuse_other(folder: Path, data: Path) -> None:
 def replaced(folder: Path) -> Iterator[Path]:
     """A new folder to write into, which takes the place of `folder` at the end, and is gone if anything fails.
 
+    What killed processes left of theirs is removed.
+
     Raises:
         UsvireidError: the disk is full, or the folder cannot be written to.
     """
     folder = folder.absolute()
-    temporary = None
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _remove_left(folder)
+            temporary = stack.enter_context(_own(folder))
+            yield temporary
+            for path in temporary.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            if folder.exists():
+                folder.rename(stack.enter_context(_own(folder)) / "old")
+            temporary.rename(folder)
+        except OSError as error:
+            raise UsvireidError(
+                f"{folder}: cannot be written ({error.strerror or error}); nothing was changed. Free space or choose "
+                "another folder, then run the same command again."
+            ) from None
+
+
+@contextlib.contextmanager
+def _own(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder`, held as long as this process lives; what is left of it is removed."""
+    path = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=_SUFFIX))
+    path.chmod(0o755)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
-        yield temporary
-        temporary.chmod(0o755)
-        for path in temporary.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
-            folder.rename(old / "old")
-            temporary.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            temporary.rename(folder)
-    except OSError as error:
-        raise UsvireidError(
-            f"{folder}: cannot be written ({error.strerror or error}); nothing was changed. Free space or choose "
-            "another folder, then run the same command again."
-        ) from None
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield path
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove temporary folders that no process holds any more."""
+    for path in folder.parent.iterdir():
+        if not (path.name.startswith(f".{folder.name}.") and path.name.endswith(_SUFFIX) and path.is_dir()):
+            continue
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            continue  # another process is at work
+        finally:
+            os.close(descriptor)
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:

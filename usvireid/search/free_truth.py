@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from usvireid import names
 from usvireid.clustering.constraints import ConstraintsBuilder
-from usvireid.clustering.tracks import add_tracks
+from usvireid.clustering.tracks import add_tracks, add_travel
 from usvireid.search.gallery import Gallery
 from usvireid.search.moments import Moments
 from usvireid.search.tracklets import Tracklets
@@ -43,7 +44,11 @@ class KnownPairs:
 
 
 def known_pairs(
-    gallery: Gallery, moments: tuple[Moments, Moments], features: np.ndarray, tracklets: Tracklets
+    gallery: Gallery,
+    moments: tuple[Moments, Moments],
+    features: np.ndarray,
+    tracklets: Tracklets,
+    travel: Mapping[tuple[str, str], float],
 ) -> KnownPairs:
     """Find and score the pairs that the tracks tell.
 
@@ -52,6 +57,7 @@ def known_pairs(
         moments: of each modality's tracklets.
         features: float32, N x D; of each crop, in the order of `tracklets.crops`.
         tracklets: the same T.
+        travel: least seconds between cameras, by their names; empty where nothing is known of it.
     """
     rows = np.flatnonzero(np.diff(tracklets.start) > 1)
     same = np.empty(len(rows), dtype=np.float32)
@@ -61,15 +67,20 @@ def known_pairs(
         for low in range(0, len(of_side), _BLOCK):
             block = of_side[low : low + _BLOCK]
             same[block] = _halves_scores(gallery, moments[place], place, features, tracklets, rows[block])
-    pairs = different_people(tracklets)
+    pairs = different_people(tracklets, travel)
     different = gallery.pair_scores(pairs[:, 0], pairs[:, 1])
     return KnownPairs(same, side, pairs, different, gallery.side_of(pairs))
 
 
-def different_people(tracklets: Tracklets) -> np.ndarray:
-    """Tracklets that are two people, since one camera saw both at the same time (int64, M x 2)."""
+def different_people(tracklets: Tracklets, travel: Mapping[tuple[str, str], float]) -> np.ndarray:
+    """Tracklets that are two people: one camera saw both at once, or nobody gets from one to the other so fast.
+
+    Returns:
+        int64, M x 2; the smaller number first, sorted, each pair once.
+    """
     builder = ConstraintsBuilder(len(tracklets.crops))
     add_tracks(builder, tracklets.crops)
+    add_travel(builder, tracklets.crops, travel)
     constraints = builder.build()
     tracklet_of = np.empty(len(constraints.known), dtype=np.int64)
     tracklet_of[constraints.group] = tracklets.of_crop

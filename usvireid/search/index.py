@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,12 +65,18 @@ class Index:
         """Features of some crops, float32, copied."""
         return np.array(self.features[rows], dtype=np.float32)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What a person calls the tracklets: TRACK, or CAMERA/TRACK where another has the same, or the crop's path."""
+        table = self.tracklets.crops.table.iloc[self.tracklets.first]
+        several = table[names.TRACK].duplicated(keep=False) & table[names.CAMERA].notna()
+        full = table[names.CAMERA] + "/" + table[names.TRACK]
+        named = table[names.TRACK].mask(several, full)
+        return tuple(map(str, named.fillna(table[names.PATH])))
+
     def name(self, tracklet: int) -> str:
-        """What a person calls a tracklet: CAMERA/TRACK, or TRACK alone without a camera, or the path of its crop."""
-        row = self.tracklets.crops.table.iloc[int(self.tracklets.start[tracklet])]
-        if pd.isna(row[names.TRACK]):
-            return str(row[names.PATH])
-        return str(row[names.TRACK]) if pd.isna(row[names.CAMERA]) else f"{row[names.CAMERA]}/{row[names.TRACK]}"
+        """What a person calls a tracklet."""
+        return self.names[tracklet]
 
 
 def open_index(folder: Path) -> Index:
@@ -87,8 +94,11 @@ def open_index(folder: Path) -> Index:
     try:
         sides = (tracklets.of_modality(names.VISIBLE), tracklets.of_modality(names.INFRARED))
         gallery = Gallery(
-            *(arrays[name] for name in ("values", "centres", "mean", "spread")),
-            sides=(sides[0], slice(sides[0].stop, len(tracklets))),
+            arrays["values"],
+            arrays["centres"],
+            arrays["mean"],
+            arrays["spread"],
+            (sides[0], slice(sides[0].stop, len(tracklets))),
         )
         if len(gallery) != len(tracklets) or len(features) != len(table):
             raise files.damaged(folder / files.ARRAYS)
@@ -131,5 +141,3 @@ def _calibration(content: Any) -> Calibration | None:
     if content is None:
         return None
     return Calibration({str(kind): Curve.of_dict(curve) for kind, curve in content.items()})
-
-

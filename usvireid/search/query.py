@@ -129,8 +129,11 @@ def _video_place(text: str) -> VideoPlace:
     cuts = [
         (":".join(parts[:-count]), parts[-count:])
         for count in (3, 2, 1)
-        if len(parts) > count and all(re.fullmatch(r"\d+(?:[.,]\d+)?" if last else r"\d+", part)
-                                      for part, last in zip(parts[-count:], [False] * (count - 1) + [True], strict=True))
+        if len(parts) > count
+        and all(
+            re.fullmatch(r"\d+(?:[.,]\d+)?" if last else r"\d+", part)
+            for part, last in zip(parts[-count:], [False] * (count - 1) + [True], strict=True)
+        )
     ]
     video, time = next(((name, time) for name, time in cuts if _is_file(Path(name))), cuts[0])
     if not _is_file(Path(video)):

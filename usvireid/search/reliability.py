@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -56,7 +57,7 @@ def reliability(calibration: Calibration, known: KnownPairs) -> dict[str, list[B
 def _bins(same: np.ndarray, different: np.ndarray, prior: float) -> list[Bin]:
     weights = prior / len(same), (1 - prior) / len(different)
     bins = []
-    for low, high in zip(BOUNDS[:-1], BOUNDS[1:], strict=True):
+    for low, high in pairwise(BOUNDS):
         last = high == BOUNDS[-1]
         inside = [part[(part >= low) & ((part < high) | last)] for part in (same, different)]
         if not len(inside[0]) and not len(inside[1]):

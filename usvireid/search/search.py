@@ -180,5 +180,5 @@ def _match(
     )
 
 
-def _text(value: object) -> str | None:
+def _text(value: Any) -> str | None:
     return None if pd.isna(value) else str(value)

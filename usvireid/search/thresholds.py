@@ -1,4 +1,4 @@
-"""From which standard score on few strangers are taken for the same person, by counting pairs known to be two people."""
+"""From which standard score on few strangers pass for the same person, counted on pairs known to be two people."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Threshold:
 
     def sentence(self) -> str:
         """What a person should know about it."""
-        found = "" if self.found is None else f"; {self.found:.0%} of the halves of one track pass"
+        found = "" if self.found is None else f"; {self.found:.0%} of the halves of one track do"
         return (
-            f"above {self.score:.2f} {self.above} of {self.pairs:,} pairs known to be two people pass "
+            f"{self.above} of {self.pairs:,} pairs known to be two people score above {self.score:.2f} "
             f"(95 % confidence: {self.low:.2%} to {self.high:.2%}){found}"
         )
 

@@ -39,7 +39,7 @@ class Tracklets:
 
     def column(self, name: str) -> np.ndarray:
         """A column of the crops that all crops of a tracklet share, as objects, T."""
-        return self.crops.table[name].to_numpy(dtype=object)[self.first]
+        return np.asarray(self.crops.table[name].to_numpy(dtype=object)[self.first])
 
     def of_modality(self, modality: str) -> slice:
         """The tracklets of one modality, which stand together."""
