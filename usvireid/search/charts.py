@@ -1,4 +1,4 @@
-"""The two drawings of a search's page: is the chance right where that can be known, and which score has which chance."""
+"""The drawings of a search's page: is the chance right where that can be known, and which score has which chance."""
 
 from __future__ import annotations
 

@@ -146,8 +146,8 @@ def say_index(index: Index, display: Display) -> None:
         display.say(f"no calibrated chance: {index.why_not}")
         return
     display.say(
-        f"chances learnt from {facts['known_same']:,} tracks cut in two and {facts['known_different']:,} pairs of tracks "
-        "known to be two people"
+        f"chances learnt from {facts['known_same']:,} tracks cut in two and {facts['known_different']:,} pairs of "
+        "tracks known to be two people"
     )
     found = bins_of(facts)
     if found:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from usvireid import names
 from usvireid.data.crops import Crops
@@ -57,6 +58,12 @@ class IndexEncoder:
                 return decode(content, *self._size)
         except UnreadableImage as error:
             raise DataError(f"{path}: {error}; give an image of a person.") from None
+
+    def resized(self, image: np.ndarray) -> np.ndarray:
+        """A part of a frame (uint8, h x w x 3) as the encoder sees it, uint8 H x W x 3; scaled as files are."""
+        height, width = self._size
+        scaled = Image.fromarray(np.ascontiguousarray(image)).resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(scaled)
 
     def query(self, pixels: np.ndarray, modality: str, title: str, facts: tuple[str, ...] = ()) -> Query:
         """Encode a picture.
