@@ -196,6 +196,73 @@ def explain(
     print(explain_run(run_folder, crops, out, seed, device, Display()))
 
 
+@app.command("index")
+def make_index(
+    run_folder: RunArgument,
+    data: Annotated[
+        Path | None, typer.Argument(metavar="DATA", help="Crops to make searchable; default: those of the run.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="INDEX", help="Folder to write.")],
+    device: DeviceOption = None,
+) -> None:
+    """Make crops searchable: a folder that needs neither the run nor the data any more."""
+    from usvireid.display import Display
+    from usvireid.search.build import index_run
+    from usvireid.search.command import say_index
+
+    display = Display()
+    say_index(index_run(run_folder, data, out, device, display), display)
+
+
+@app.command()
+def search(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that `usvireid index` wrote.")],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="An image, VIDEO:TIME (12.5 or 1:05), a crop's path or a track.")
+    ],
+    modality: Annotated[str, typer.Option(help="What to search: visible, infrared or any.")] = "any",
+    top: Annotated[int, typer.Option(help="Tracklets to show.")] = 20,
+    false_match_rate: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Mark what is above the threshold that lets so many through.")
+    ] = None,
+    query_modality: Annotated[str, typer.Option(help="Of the image: visible, infrared or auto, by its colours.")] = (
+        "auto"
+    ),
+    box: Annotated[
+        str | None, typer.Option(metavar="LEFT,TOP,WIDTH,HEIGHT", help="VIDEO:TIME: the person, pixels of the frame.")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="VIDEO:TIME without --box: motion, hog, onnx:FILE or boxes:FILE.")
+    ] = "motion",
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write the result as a page.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Find a person again: tracklets of all cameras, the most alike first, across visible and infrared."""
+    from usvireid.display import Display
+    from usvireid.search.command import search_index, show_found
+
+    display = Display()
+    found = search_index(
+        index,
+        query,
+        modality=modality,
+        top=top,
+        rate=false_match_rate,
+        query_modality=query_modality,
+        box=box,
+        detector=detector,
+        device=device,
+        report=report,
+        display=display,
+    )
+    if as_json:
+        print(json.dumps(found.to_dict()))
+    else:
+        show_found(found, display)
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
