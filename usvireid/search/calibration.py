@@ -126,7 +126,7 @@ def calibrate(gallery: Gallery, known: KnownPairs, *, device: str = "cpu", seed:
     curves = {}
     for one, other in KINDS:
         counts = _count(gallery, known, one, other, device, seed)
-        same, different = known.of_kind(one, other)
+        same, _ = known.of_kind(one, other)
         law = _law(known.different, counts)
         curves[kind_name(names.MODALITIES[one], names.MODALITIES[other])] = _fit(counts, same, law)
     return Calibration(curves)
