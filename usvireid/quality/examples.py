@@ -37,6 +37,7 @@ class Strip:
     modality: str
     crops: int
     rows: Sequence[int]
+    clusters: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

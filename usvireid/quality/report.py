@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import usvireid
 from usvireid import names
@@ -19,6 +18,7 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.examples import ImagesOf, choose_groups, choose_outliers, rows_shown, thumbnails
 from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch, score_rows
 from usvireid.quality.measures import clusters_of, measure_labels
+from usvireid.quality.rendering import page_environment
 from usvireid.quality.selection import LAST, Selection
 from usvireid.quality.truth import TruthMeasures, truth_of
 from usvireid.quality.verdict import judge, percent
@@ -130,13 +130,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _render(context: Mapping[str, Any]) -> str:
-    environment = Environment(
-        loader=PackageLoader("usvireid.quality"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     page = environment.get_template("report.html.j2")
     written = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     return page.render(written=written, version=usvireid.__version__, **context)
