@@ -15,7 +15,7 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch
 from usvireid.quality.measures import clusters_of, measure_labels
 from usvireid.quality.page.album import Album, make_album
-from usvireid.quality.page.doubtful import Card, cards_of, rows_on, standing_of
+from usvireid.quality.page.doubtful import cards_of, rows_on, standing_of
 from usvireid.quality.page.facts import (
     cluster_table,
     flatten,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from usvireid.quality.axes import Chart
+from usvireid.quality.axes import Chart, Stroke
 from usvireid.quality.histograms import Curve, densities
 
-_SERIES = (
+_SERIES: tuple[tuple[str, str, bool, bool, Stroke], ...] = (
     ("one identity, same modality", "tone0", True, False, "solid"),
     ("one identity, across modalities", "tone2", True, True, "dashed"),
     ("different identities, same modality", "tone1", False, False, "dotted"),

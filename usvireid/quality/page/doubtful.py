@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from usvireid.quality.doubts import Doubt
 from usvireid.quality.page.people import Standing
 from usvireid.quality.strips import Strip, strip_of
 
-CARDS = 24
+_CARDS = 24
+_OF_A_KIND = 12
+"""So that every kind of doubt is among the cards, where there is one."""
 _STRIP = 6
 
 
@@ -37,7 +40,7 @@ class Card:
 
 
 def cards_of(doubts: Sequence[Doubt], labels: PseudoLabels) -> list[Card]:
-    """The first doubts as cards."""
+    """The first doubts as cards, no more than half of them of one kind."""
     identity = np.asarray(labels.column(names.IDENTITY), dtype=np.int64)
     return [
         Card(
@@ -47,7 +50,7 @@ def cards_of(doubts: Sequence[Doubt], labels: PseudoLabels) -> list[Card]:
             sides=[side for rows in (doubt.first, doubt.second) for side in _sides(rows, labels)],
             identities=_of(identity, doubt.rows),
         )
-        for doubt in doubts[:CARDS]
+        for doubt in _first(doubts)
     ]
 
 
@@ -71,6 +74,18 @@ def standing_of(doubts: Sequence[Doubt], labels: PseudoLabels) -> dict[int, Stan
             if doubt.kind == "link" and doubt.together:
                 links[number] = min(links.get(number, 1.0), 1 - doubt.score)
     return {number: Standing(doubt.score, doubt.reason, links.get(number)) for number, doubt in worst.items()}
+
+
+def _first(doubts: Sequence[Doubt]) -> list[Doubt]:
+    counted: Counter[str] = Counter()
+    chosen: list[Doubt] = []
+    for doubt in doubts:
+        counted[doubt.kind] += 1
+        if counted[doubt.kind] <= _OF_A_KIND:
+            chosen.append(doubt)
+        if len(chosen) == _CARDS:
+            break
+    return chosen
 
 
 def _sides(rows: np.ndarray, labels: PseudoLabels) -> list[Strip]:

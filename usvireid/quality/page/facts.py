@@ -129,9 +129,9 @@ def time_table(lines: Lines) -> Table | None:
     rows = [
         [
             step,
-            _seconds(sum(values)),
-            percent(sum(values) / total) if total else "n/a",
-            _seconds(sum(values) / len(values)),
+            _seconds(sum(own)),
+            percent(sum(own) / total) if total else "n/a",
+            _seconds(sum(own) / len(own)),
         ]
         for step, own in steps.items()
     ]
