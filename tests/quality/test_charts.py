@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usvireid.quality.charts import Chart, Series, histogram, line_chart, stacked_bars
+from usvireid.quality.axes import Chart
+from usvireid.quality.charts import Series, line_chart, stacked_bars
+from usvireid.quality.histograms import histogram
 
 values = st.one_of(st.none(), st.floats(-1e6, 1e6), st.integers(-3, 40).map(float), st.sampled_from([1e38, 1e-38]))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from usvireid import names
-from usvireid.quality.charts import STROKES, Chart, Series, Stroke, line_chart, stacked_bars
+from usvireid.quality.axes import STROKES, Chart, Stroke
+from usvireid.quality.charts import Series, line_chart, stacked_bars
 from usvireid.quality.lines import Lines, find, number, one_line_per_epoch, score_rows
 
 _STEPS = ("extract", "knn", "jaccard", "cluster", "match", "train", "evaluate")
