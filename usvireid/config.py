@@ -159,6 +159,22 @@ class ClusteringSettings(_Part):
     parts: PartsSettings = PartsSettings()
 
 
+class ConstraintSettings(_Part):
+    """What is known beforehand of who is whom: pairs of crops that must link, pairs that cannot."""
+
+    tracks: bool = Field(True, description="a track is one person, two tracks seen at once by a camera are two")
+    travel: Path | None = Field(
+        None, description="CSV from,to,seconds: nobody gets from one camera to another faster; none: not used"
+    )
+
+
+class KnownSettings(_Part):
+    """Which of the table's identities a recipe that uses identities gets to see."""
+
+    share: Share = Field(1.0, description="share of the identities, drawn at random")
+    modality: Literal["both", "visible", "infrared"] = Field("both", description="in which crops")
+
+
 class MatchingSettings(_Part):
     """From clusters of one modality to those of the other."""
 
@@ -322,6 +338,8 @@ class Settings(_Part):
     encoder: EncoderSettings = EncoderSettings()
     neighbors: NeighborSettings = NeighborSettings()
     clustering: ClusteringSettings = ClusteringSettings()
+    constraints: ConstraintSettings = ConstraintSettings()
+    known: KnownSettings = KnownSettings()
     matching: MatchingSettings = MatchingSettings()
     memory: MemorySettings = MemorySettings()
     losses: LossSettings = LossSettings()

@@ -9,6 +9,7 @@ from typing import Any
 
 from usvireid import names
 from usvireid.config import Settings
+from usvireid.data.known import shown_rows, unseen
 from usvireid.devices import choose_compute
 from usvireid.display import Display
 from usvireid.environment import describe, peak_gpu_memory_mb, peak_memory_mb
@@ -52,9 +53,10 @@ class Workflow:
         data = open_data(run.data, run.settings, display)
         self.truth = training_data(data, run.settings)
         training = self.truth.crops
-        self._supervised = bool(getattr(self.recipe, "uses_identities", False))
-        if not self._supervised:
-            training = training.without_identities()
+        self._supervised = bool(getattr(self.recipe, "labels_are_identities", False))
+        self._sees_identities = bool(getattr(self.recipe, "uses_identities", False))
+        shown = shown_rows(training, self.settings.known, self.settings.seed) & self._sees_identities
+        training = training.with_identities_at(shown)
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
         if not checkpoint_files(run.checkpoints):
             self.experiment.load_weights()
@@ -208,9 +210,10 @@ class Workflow:
         labels = PseudoLabels.read(path, self.experiment.crops, self.display.warn_once)
         measures = measure_labels(labels, self._previous_labels)
         self._previous_labels = labels
-        truth = None if self._supervised else truth_of(labels, self.truth.crops)
+        truth = truth_of(labels, unseen(self.truth.crops, self.settings, self._sees_identities))
         return labels, {
             "supervised": self._supervised,
+            "sees_identities": self._sees_identities,
             "phase": "cross" if len(labels.shared_identities()) else "intra",
             "labels": path.name,
             "eps": self.experiment.monitor.eps,

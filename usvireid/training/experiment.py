@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from usvireid import names
+from usvireid.clustering.constraints import Constraints
 from usvireid.config import Settings
 from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Crops, Images
@@ -34,6 +35,7 @@ from usvireid.training.checkpoint import (
     restore_optimizer,
     shapes_of,
 )
+from usvireid.training.knowledge import gathered
 from usvireid.training.monitor import Monitor
 from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
 from usvireid.training.sampling import plan_batches, steps_per_epoch
@@ -93,6 +95,7 @@ class Experiment:
         self._classifier: nn.Linear | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None
+        self._constraints: Constraints | None = None
 
     def load_weights(self) -> None:
         """Start from the weights file of the settings, if one is named. A run that goes on needs it no more."""
@@ -120,6 +123,16 @@ class Experiment:
                 self._gradients = gradient_features(self.crops, self.images, self.compute.device, progress=advance)
         signals = [(1 - share, network), (share, self._gradients)]
         return side_by_side(signals, center=self.settings.matching.center)
+
+    def constraints(self) -> Constraints:
+        """What is known about who is whom among the training crops; see `usvireid.training.knowledge`."""
+        if self._constraints is None:
+            self._constraints, contradictions = gathered(self.crops, self.settings.constraints)
+            if contradictions:
+                self.display.warn_once(
+                    f"{contradictions} statements about who is whom contradict weightier ones and were left out"
+                )
+        return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
         """The features of any crops by the encoder as it is now."""

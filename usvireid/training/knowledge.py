@@ -1,0 +1,28 @@
+"""What a run knows about who is whom before it clusters."""
+
+from __future__ import annotations
+
+from usvireid import names
+from usvireid.clustering.constraints import Constraints, ConstraintsBuilder
+from usvireid.clustering.tracks import add_tracks, add_travel
+from usvireid.config import ConstraintSettings
+from usvireid.data.crops import Crops
+from usvireid.data.travel import read_travel
+
+
+def gathered(crops: Crops, settings: ConstraintSettings) -> tuple[Constraints, int]:
+    """Everything that is known, and how many statements were left out because they contradict weightier ones.
+
+    In the order of their authority: identities, where the recipe sees some; tracks; travel times.
+
+    Raises:
+        DataError: the table of travel times is none.
+    """
+    builder = ConstraintsBuilder(len(crops))
+    if crops.has(names.IDENTITY):
+        builder.known(crops.codes(names.IDENTITY))
+    if settings.tracks and crops.has(names.TRACK):
+        add_tracks(builder, crops)
+        if settings.travel is not None:
+            add_travel(builder, crops, read_travel(settings.travel))
+    return builder.build(), builder.contradictions
