@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -209,6 +209,35 @@ def explain(
     from usvireid.explain import explain_run
 
     print(explain_run(run_folder, crops, out, seed, device, Display()))
+
+
+@app.command()
+def doubts(
+    run_folder: RunArgument,
+    top: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    kind: Annotated[str, typer.Option(metavar="cluster,link,crop", help="Which kinds.")] = "cluster,link,crop",
+    by: Annotated[
+        Literal["score", "gain"],
+        typer.Option(help="score: the chance of being wrong; gain: the crops that an answer would put right."),
+    ] = "score",
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what is most doubtful about the newest labels of a run, with the reason."""
+    from usvireid.display import Display
+    from usvireid.doubts import doubts_dict, doubts_text, examine_run, parse_kinds
+
+    kinds, display = parse_kinds(kind), Display()
+    examined = examine_run(run_folder, display, device, features)
+    found = examined.doubts(kinds=kinds, top=top, order=by)
+    if as_json:
+        print(json.dumps(doubts_dict(found, examined.data.crops)))
+    else:
+        text = doubts_text(found, examined.data.crops) or "nothing is doubtful"
+        display.output.print(text, markup=False, soft_wrap=True)
 
 
 @app.command()

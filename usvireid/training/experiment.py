@@ -118,11 +118,15 @@ class Experiment:
         network = self.extract_features()
         if share == 0:
             return network
+        signals = [(1 - share, network), (share, self.gradient_features())]
+        return side_by_side(signals, center=self.settings.matching.center)
+
+    def gradient_features(self) -> Features:
+        """The gradient descriptors of all training crops; they depend on the images alone and are made once."""
         if self._gradients is None:
             with self.display.task("gradient descriptors", len(self.crops)) as advance:
                 self._gradients = gradient_features(self.crops, self.images, self.compute.device, progress=advance)
-        signals = [(1 - share, network), (share, self._gradients)]
-        return side_by_side(signals, center=self.settings.matching.center)
+        return self._gradients
 
     def constraints(self) -> Constraints:
         """What is known about who is whom among the training crops; see `usvireid.training.knowledge`."""
