@@ -7,15 +7,13 @@ import webbrowser
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from usvireid import names
 from usvireid.display import Display
+from usvireid.doubts import examine_run
 from usvireid.errors import UsageError, UsvireidError
-from usvireid.loading import open_data, training_data
-from usvireid.matching.labels import PseudoLabels
 from usvireid.review.address import Address, keep_address, last_address
-from usvireid.review.answers import mend, read_answers, set_aside, standing
+from usvireid.review.answer import standing
+from usvireid.review.answers import mend, read_answers, set_aside
 from usvireid.review.pictures import Pictures
 from usvireid.review.session import Session
 from usvireid.review.tasks import questions
@@ -74,21 +72,28 @@ def open_session(folder: Path, top: int, device: str | None, display: Display) -
     """The questions and answers of a run, and the pictures of its crops.
 
     A last answer that was cut off when a process was killed is set aside and said.
+
+    Args:
+        folder: the run folder.
+        top: at most so many questions.
+        device: what the encoder computes on; None: as the run has it.
+        display: where to show progress.
+
+    Raises:
+        UsvireidError: not a run folder, no labels yet, its data are gone, or the answers are damaged.
     """
-    run = Run.open(folder)
-    labels_file = run.latest_labels()
     path = folder / names.REVIEWS_FILE
+    Run.open(folder)
     torn = mend(path)
     if torn:
         shown = torn[:_SHOWN_OF_TORN].decode(errors="replace")
         display.warn(f"{path}: the last line was cut off ({shown}...); kept in {set_aside(path).name}, give it again")
-    answers = read_answers(path)
-    data = training_data(open_data(run.data, run.settings, display), run.settings)
-    labels = PseudoLabels.read(labels_file, data.crops, display.warn_once)
-    known = set(data.crops.table[names.PATH])
-    gone = {name for answer in standing(answers) for name in answer.crops} - known
+    held = standing(read_answers(path))
+    seen = examine_run(folder, display, device)
+    crops = seen.data.crops
+    gone = {name for answer in held for name in answer.crops}.difference(crops.table[names.PATH])
     if gone:
         display.warn(f"{path}: {len(gone)} crops in the answers are gone from the data or unreadable; left out")
-    tasks = questions(labels, data.crops, top)
-    title = f"{folder.resolve().name}, {labels_file.stem.replace('_', ' ')}"
-    return Session(path, data.crops, tasks, title), Pictures(data.crops, data.images)
+    tasks = questions(seen.labels, crops, seen.doubts(order="gain"), top)
+    title = f"{folder.resolve().name}, {seen.run.latest_labels().stem.replace('_', ' ')}"
+    return Session(path, crops, tasks, title), Pictures(crops, seen.data.images)

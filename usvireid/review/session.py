@@ -15,18 +15,8 @@ import pandas as pd
 from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.quality.rendering import shown
-from usvireid.review.answers import (
-    APART,
-    DIFFERENT,
-    JUNK,
-    SAME,
-    UNDO,
-    Answer,
-    StaleAnswer,
-    append_answer,
-    read_answers,
-    standing,
-)
+from usvireid.review.answer import APART, DIFFERENT, JUNK, SAME, UNDO, Answer, standing
+from usvireid.review.answers import StaleAnswer, append_answer, read_answers
 from usvireid.review.tasks import CLUSTER, Task
 
 CONFIRM: Final = "confirm"
