@@ -57,7 +57,7 @@ def review_run(folder: Path, port: int, browser: bool, top: int, device: str | N
         except OSError as error:
             if port or error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise UsageError(f"--port {wanted}: cannot be listened on ({error.strerror}); give another.") from None
-    address = Address(server.effective_port, last.key)
+    address = Address(int(server.effective_port), last.key)
     keep_address(folder, address)
     url = f"http://{LOOPBACK}:{address.port}/{address.key}/"
     display.say(f"{len(session.tasks)} questions, most doubtful first: {url} (Ctrl-C ends it)")

@@ -20,7 +20,7 @@ class Refused extends Error {
 
 async function ask(path, options) {
   const response = await fetch(path, options); // a TypeError where nobody answers
-  const content = await response.json().catch(() => ({ error: response.statusText }));
+  const content = await response.json().catch(() => { throw new TypeError("the answer was cut off"); });
   if (!response.ok) throw new Refused(response.status, content.error);
   return content;
 }
@@ -35,7 +35,7 @@ function post(deed) {
   });
 }
 
-// Sends an answer until it is certain whether it has been taken. Returns what the server says, or null.
+// Sends an answer until it is certain whether it has been taken; returns what the server says.
 async function deliver(action, rest) {
   const deed = { ...rest, action, after: state.last, digest: state.digest };
   for (let waited = false; ; ) {
@@ -44,10 +44,10 @@ async function deliver(action, rest) {
     } catch (problem) {
       if (problem instanceof Refused && problem.status !== 403) throw problem;
       if (problem instanceof TypeError) {
-        notice("The server does not answer, so this answer is not saved yet. Start usvireid review again and leave this page open: it goes on by itself.");
+        notice(`This answer is not saved yet. ${AWAY}`);
         waited = true;
       }
-      const now = await stateAgain();
+      const now = await read("state");
       if (now.digest !== deed.digest) {
         throw new Refused(409, "The questions have changed; your answer was not taken. Look again.");
       }
@@ -63,12 +63,23 @@ async function deliver(action, rest) {
   }
 }
 
-async function stateAgain() {
-  for (;;) {
+const AWAY = "The server does not answer. Start usvireid review again and leave this page open: it goes on by itself.";
+
+// Reads, however long the server is away; a server with other questions needs another page.
+async function read(path) {
+  for (let waited = false; ; waited = true) {
     try {
-      return await ask("state");
+      if (waited && path !== "state") {
+        const now = await ask("state");
+        if (state && now.digest !== state.digest) location.reload();
+        state = now;
+      }
+      const content = await ask(path);
+      if (waited) notice("");
+      return content;
     } catch (problem) {
       if (problem instanceof Refused) throw problem;
+      if (!waited && $("notice").hidden) notice(AWAY);
       await pause(700);
     }
   }
@@ -102,7 +113,7 @@ function showState() {
 
 function listed(answer) {
   const undo = element("button", "undo", { type: "button", "aria-label": `undo answer ${answer.number}, ${answer.text}` });
-  undo.addEventListener("click", () => act("undo", { undoes: answer.number }));
+  undo.addEventListener("click", () => busy || alone(() => act("undo", { undoes: answer.number })));
   return element("li", [element("span", `${answer.number}. ${answer.text}`), undo]);
 }
 
@@ -192,7 +203,7 @@ async function go(number, focus = true) {
     $("empty").hidden = false;
     return;
   }
-  task = await ask(`task/${(number + state.tasks) % state.tasks}`);
+  task = await read(`task/${(number + state.tasks) % state.tasks}`);
   history.replaceState(null, "", `#q${task.task + 1}`);
   showTask();
   if (focus) $("ask").focus({ preventScroll: true });
@@ -210,38 +221,31 @@ function nextOpen(from) {
 // ---------------------------------------------------------------- what a person does
 
 async function act(action, rest) {
-  if (busy) return;
-  busy = true;
   showActions();
   try {
     const given = await deliver(action, rest);
     state = { ...state, ...given.state };
     notice("");
-    $("saved").textContent = `Saved as answer ${given.number}: ${given.text}.`;
-    busy = false;
     if (action === "merge") held = -1;
     if (action === "undo") await go(given.task >= 0 ? given.task : task.task);
-    else if (isDone(task.task)) await go(nextOpen(task.task));
-    else await go(task.task);
+    else await go(isDone(task.task) ? nextOpen(task.task) : task.task);
+    $("saved").textContent = `Saved as answer ${given.number}: ${given.text}.`;
   } catch (problem) {
     $("saved").textContent = "";
     await refresh(problem);
-  } finally {
-    busy = false;
-    showActions();
   }
 }
 
 // After an answer that was not taken: what is in sight becomes what is true now.
 async function refresh(problem) {
-  notice(problem.message);
   if (!(problem instanceof Refused)) throw problem;
-  if (problem.status !== 409 && problem.status !== 403) return;
-  const before = state.digest;
-  state = await stateAgain();
-  busy = false;
-  if (state.digest !== before) held = -1;
-  await go(state.digest === before && task ? task.task : 0);
+  if (problem.status === 409 || problem.status === 403) {
+    const before = state.digest;
+    state = await read("state");
+    if (state.digest !== before) held = -1;
+    await go(state.digest === before && task ? task.task : 0);
+  }
+  notice(problem.message);
 }
 
 const rows = () => picked().map((crop) => Number(crop.dataset.row));
@@ -265,19 +269,28 @@ const deeds = {
   },
   all: async () => {
     const marked = new Set(rows());
-    task = await ask(`task/${task.task}?whole`);
+    task = await read(`task/${task.task}?whole`);
     showTask();
     for (const crop of crops()) setPicked(crop, marked.has(Number(crop.dataset.row)));
     showActions();
   },
 };
 
+// One thing at a time: a key pressed while the next question is on its way would answer one that nobody has seen.
 async function perform(action) {
-  if (buttonOf(action).getAttribute("aria-disabled") === "true") return;
+  if (busy || buttonOf(action).getAttribute("aria-disabled") === "true") return;
+  await alone(deeds[action]);
+}
+
+async function alone(deed) {
+  busy = true;
   try {
-    await deeds[action]();
+    await deed();
   } catch (problem) {
-    notice(problem instanceof TypeError ? "The server does not answer. Start usvireid review again; this page goes on then." : problem.message);
+    notice(problem.message);
+  } finally {
+    busy = false;
+    if (state && task) showActions();
   }
 }
 
@@ -327,7 +340,7 @@ $("open-help").addEventListener("click", () => $("help").showModal());
 $("use-keys").addEventListener("change", (event) => localStorage.setItem("single-keys", event.target.checked ? "on" : "off"));
 $("use-keys").checked = localStorage.getItem("single-keys") !== "off";
 
-state = await stateAgain();
+state = await read("state");
 showState();
 const wanted = Number(/^#q(\d+)$/.exec(location.hash)?.[1] ?? 0) - 1;
 await go(wanted >= 0 && wanted < state.tasks ? wanted : state.tasks ? nextOpen(state.tasks - 1) : 0, false);
