@@ -27,10 +27,11 @@ _NAMED_BAD_IMAGES = 5
 
 @dataclass(frozen=True)
 class Data:
-    """The readable crops of a data folder and their pixels."""
+    """The readable crops of a data folder and their pixels; `left_out` counts those that are not."""
 
     crops: Crops
     images: Images
+    left_out: int = 0
 
     def rows(self, rows: np.ndarray) -> Data:
         """Some of the crops as data of their own."""
@@ -63,7 +64,7 @@ def open_data(path: Path, settings: Settings, display: Display) -> Data:
         display.warn(f"{crops.root / image.path}: {image.reason}; left out")
     if bad:
         display.warn(f"{len(bad)} of {len(crops)} images cannot be read and are left out (--strict refuses them)")
-    data = Data(readable, lambda rows: store.images[rows])
+    data = Data(readable, lambda rows: store.images[rows], len(bad))
     for doubt in doubts_about_looks(data.crops, data.images):
         display.warn(doubt)
     return data
