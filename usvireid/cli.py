@@ -168,6 +168,23 @@ def report(
 
 
 @app.command()
+def review(
+    run_folder: RunArgument,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="To listen on; 0: the last one of this run, or any that is free.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many questions.")] = 300,
+    device: DeviceOption = None,
+) -> None:
+    """Look through the most doubtful labels of a run on a page of this machine, and say what is right."""
+    from usvireid.display import Display
+    from usvireid.review.serve import review_run
+
+    review_run(run_folder, port, browser, top, device, Display())
+
+
+@app.command()
 def export(
     run_folder: RunArgument,
     to: Annotated[str, typer.Option(metavar="onnx|safetensors", help="What to write.")],
