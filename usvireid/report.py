@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from usvireid.data.crops import Crops, Images
+from usvireid.data.known import unseen
 from usvireid.devices import choose_compute
 from usvireid.display import Display
 from usvireid.doubts import epoch_before
@@ -41,17 +42,19 @@ def report_on(run: Run, data: Data, display: Display) -> None:
     """
     files, chosen, found = run.label_files(), selected(run), outcome(run)
     labels = PseudoLabels.read(files[-1], data.crops, display.warn_once) if files else None
-    supervised = any(line.get("supervised") for line in run.metrics())
+    metrics = run.metrics()
+    supervised = any(line.get("supervised") for line in metrics)
+    sees_identities = any(line.get("sees_identities") for line in metrics)
     extracted, why_not, doubts = None, "", []
     if labels is not None:
         extracted, why_not = _extracted(run, data, labels, files[-1], display)
         doubts = [] if supervised else _doubts(run, data, labels, extracted, display)
     material = Material(
-        crops=data.crops,
+        crops=unseen(data.crops, run.settings, sees_identities),
         labels=labels,
         images=data.images if run.settings.report.images else None,
         blur_heads=run.settings.report.blur_faces,
-        metrics=run.metrics(),
+        metrics=metrics,
         evaluation=None if found is None else found["scores"],
         settings=run.settings.model_dump(mode="json"),
         environment=run.environment(),
