@@ -301,6 +301,14 @@ class SelectionSettings(_Part):
     )
 
 
+class QualitySettings(_Part):
+    """Measures of the pseudo-labels that need no identities; see `docs/quality.md`."""
+
+    measures: Literal["all", "cheap", "counts"] = Field(
+        "all", description="cheap: without HDBSCAN beside DBSCAN and advice on eps; counts: what the labels say alone"
+    )
+
+
 class EvaluationSettings(_Part):
     """Scoring, where identities are known. Nothing is selected by these scores unless selection.method is test."""
 
@@ -356,6 +364,7 @@ class Settings(_Part):
     optimizer: OptimizerSettings = OptimizerSettings()
     training: TrainingSettings = TrainingSettings()
     selection: SelectionSettings = SelectionSettings()
+    quality: QualitySettings = QualitySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     report: ReportSettings = ReportSettings()
     options: dict[str, Any] = Field({}, description="settings of your own recipe; free form")
@@ -385,6 +394,7 @@ RESUMABLE = frozenset(
         "neighbors.backend",
         "training.epochs",
         "training.keep_checkpoints",
+        "quality.measures",
         "evaluation.exclude",
         "evaluation.min_frame_gap",
         "evaluation.every",

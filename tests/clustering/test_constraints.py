@@ -134,3 +134,14 @@ def test_arrays_that_contradict_each_other_are_refused():
         Constraints(good.group, good.known, np.array([[1, 3]]), good.junk)
     with pytest.raises(ValueError, match="as many codes"):
         Constraints(good.group, good.known[:2], good.cannot, good.junk)
+
+
+def test_crops_that_are_a_mixture_are_apart_unless_they_are_held_together() -> None:
+    builder = ConstraintsBuilder(5)
+    builder.must([0, 1])
+    builder.apart([0, 1, 2, 3])
+    builder.must([2, 3])
+    built = builder.build()
+    assert built.group.tolist() == [0, 0, 1, 2, 3]
+    assert built.cannot.tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert builder.contradictions == 1

@@ -7,20 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from usvireid.clustering.constraints import Constraints, ConstraintsBuilder
+from usvireid.data.crops import Crops
 from usvireid.errors import DataError, UsvireidError
-from usvireid.review.answers import (
-    Answer,
-    StaleAnswer,
-    append_answer,
-    mend,
-    read_answers,
-    set_aside,
-    standing,
-)
+from usvireid.review.answer import Answer, standing
+from usvireid.review.answers import StaleAnswer, add_answers, append_answer, mend, read_answers, set_aside
 
 NASTY = [
     '<script>alert("1")</script>.png',
@@ -247,3 +243,55 @@ def test_a_killed_process_loses_no_answer_that_it_told_of(file: Path) -> None:
     numbers = [answer.number for answer in read_answers(file)]
     assert numbers[: len(told)] == told
     assert append_answer(file, "junk", ["c"]).number == numbers[-1] + 1
+
+
+def built(file: Path, count: int = 6) -> tuple[Constraints, int, int]:
+    crops = Crops.from_table(
+        file.parent, pd.DataFrame({"path": list("abcdefghij")[:count], "modality": "visible"}), "test"
+    )
+    builder = ConstraintsBuilder(count)
+    gone = add_answers(builder, read_answers(file), crops)
+    return builder.build(), gone, builder.contradictions
+
+
+def test_answers_as_constraints(file: Path) -> None:
+    append_answer(file, "same", ["a", "b"])
+    append_answer(file, "different", ["a"], ["c", "d"])
+    append_answer(file, "apart", ["c", "d", "e"])
+    append_answer(file, "junk", ["f"])
+    append_answer(file, "same", ["a", "f"])
+    append_answer(file, "undo", undoes=5)
+    constraints, gone, contradictions = built(file)
+    assert constraints.group.tolist() == [0, 0, 1, 2, 3, 4]
+    assert constraints.cannot.tolist() == [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]
+    assert constraints.junk.tolist() == [False] * 5 + [True]
+    assert (gone, contradictions) == (0, 0)
+
+
+def test_a_later_word_outweighs_an_earlier_one(file: Path) -> None:
+    append_answer(file, "same", ["a", "b", "c"])
+    append_answer(file, "different", ["a", "b"], ["c"])
+    constraints, _, contradictions = built(file)
+    assert constraints.group.tolist()[:3] == [0, 0, 1]
+    assert (constraints.cannot.tolist(), contradictions) == ([[0, 1]], 1)
+    append_answer(file, "same", ["c", "a"])
+    constraints, _, contradictions = built(file)
+    # a is c now; what was said of b and c still holds.
+    assert constraints.group.tolist()[:3] == [0, 1, 0]
+    assert (constraints.cannot.tolist(), contradictions) == ([[0, 1]], 2)
+
+
+def test_crops_that_have_gone_are_left_out_and_counted(file: Path) -> None:
+    append_answer(file, "same", ["a", "gone", "b"])
+    append_answer(file, "different", ["a"], ["lost"])
+    append_answer(file, "junk", ["lost"])
+    append_answer(file, "apart", ["gone", "lost"])
+    constraints, gone, _ = built(file)
+    assert gone == 2
+    assert constraints.group.tolist() == [0, 0, 1, 2, 3, 4]
+    assert not constraints.junk.any()
+    assert not len(constraints.cannot)
+
+
+def test_no_answers_say_nothing(file: Path) -> None:
+    assert built(file)[0].trivial

@@ -127,6 +127,14 @@ class ConstraintsBuilder:
                     self._enemies.setdefault(one, set()).add(other)
                     self._enemies.setdefault(other, set()).add(one)
 
+    def apart(self, rows: Iterable[int] | np.ndarray) -> None:
+        """These crops are a mixture: no two of them are one person, unless an earlier statement holds them together."""
+        roots = sorted({self._root(int(row)) for row in rows})
+        for place, one in enumerate(roots):
+            for other in roots[place + 1 :]:
+                self._enemies.setdefault(one, set()).add(other)
+                self._enemies.setdefault(other, set()).add(one)
+
     def known(self, codes: np.ndarray) -> None:
         """The identity of crops.
 

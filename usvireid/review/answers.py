@@ -7,83 +7,19 @@ a last line that is cut off all the same (a full disk, a power cut) is known by 
 
 from __future__ import annotations
 
-import csv
 import fcntl
-import io
-import json
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
+from usvireid import names
+from usvireid.clustering.constraints import ConstraintsBuilder
+from usvireid.data.crops import Crops
 from usvireid.errors import DataError, UsvireidError
-
-SAME: Final = "same"
-DIFFERENT: Final = "different"
-APART: Final = "apart"
-JUNK: Final = "junk"
-UNDO: Final = "undo"
-ACTIONS: Final = (SAME, DIFFERENT, APART, JUNK, UNDO)
-
-_COLUMNS = ("number", "time", "action", "first", "second", "undoes")
-_HEADER = (",".join(_COLUMNS) + "\n").encode()
-_FIELD = re.compile(r'"([^"]*(?:""[^"]*)*)"|([^",]*)')
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer.
-
-    Attributes:
-        number: counts from 1 in the order of the answers.
-        time: when, ISO 8601, UTC.
-        action: `same`: the crops of `first` and `second` together are one person; `different`: no crop of `first` is
-            the person of any crop of `second`; `apart`: the crops of `first` are a mixture, nothing is known of any two
-            of them; `junk`: the crops of `first` are never used again; `undo`: the answer `undoes` does not hold.
-        first: paths of crops, as the data have them.
-        second: the other side of `different`, or of `same` where two clusters were joined.
-        undoes: number of an earlier answer, of `undo` only.
-
-    Raises:
-        ValueError: sides that the action does not have, a side that is empty, a crop on both, or nothing to undo.
-    """
-
-    number: int
-    time: str
-    action: str
-    first: tuple[str, ...] = ()
-    second: tuple[str, ...] = ()
-    undoes: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
-            raise ValueError(f"action '{self.action}' is none of {', '.join(ACTIONS)}")
-        if self.number < 1:
-            raise ValueError(f"number {self.number} is below 1")
-        if self.action == UNDO:
-            if self.first or self.second or self.undoes is None or not 1 <= self.undoes < self.number:
-                raise ValueError("undo names an earlier answer and no crops")
-            return
-        if self.undoes is not None:
-            raise ValueError(f"{self.action} undoes nothing")
-        if not self.first or (self.action == DIFFERENT and not self.second):
-            raise ValueError(f"{self.action} names no crops" + (" on one side" if self.action == DIFFERENT else ""))
-        if self.action in (APART, JUNK) and self.second:
-            raise ValueError(f"{self.action} has one side only")
-        crops = self.first + self.second
-        if len(set(crops)) < len(crops):
-            raise ValueError(f"{self.action} names a crop twice")
-        if self.action in (SAME, APART) and len(crops) < 2:
-            raise ValueError(f"{self.action} needs two crops")
-
-    @property
-    def crops(self) -> tuple[str, ...]:
-        """The crops of both sides."""
-        return self.first + self.second
+from usvireid.review.answer import APART, DIFFERENT, SAME, Answer, standing, undone
+from usvireid.review.answer_table import HEADER, add, parse, to_line
 
 
 class StaleAnswer(UsvireidError):
@@ -107,24 +43,37 @@ def read_answers(path: Path, warn: Callable[[str], None] | None = None) -> list[
         return []
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from None
-    answers, torn = _parse(content, path)
+    answers, torn = parse(content, path)
     if torn and warn is not None:
         warn(f"{path}: the last line is cut off and left out")
     return answers
 
 
-def standing(answers: Sequence[Answer]) -> list[Answer]:
-    """The answers that hold: neither undone nor an undo themselves, in their order. An undo can be undone too."""
-    undone = _undone(answers)
-    return [answer for answer in answers if answer.action != UNDO and answer.number not in undone]
+def add_answers(builder: ConstraintsBuilder, answers: Sequence[Answer], crops: Crops) -> int:
+    """Tell a builder of constraints what the answers that hold say; the newest first, so that a later word outweighs.
 
+    Args:
+        builder: for the rows of `crops`.
+        answers: as `read_answers` gives them.
+        crops: the crops at hand; others in the answers have gone from the data, or cannot be read, and are left out.
 
-def _undone(answers: Sequence[Answer]) -> set[int]:
-    undone: set[int] = set()
-    for answer in reversed(answers):
-        if answer.undoes is not None and answer.number not in undone:
-            undone.add(answer.undoes)
-    return undone
+    Returns:
+        How many crops were left out, each counted once.
+    """
+    row = {path: place for place, path in enumerate(crops.table[names.PATH])}
+    gone: set[str] = set()
+    for answer in reversed(standing(answers)):
+        gone.update(path for path in answer.crops if path not in row)
+        first, second = ([row[path] for path in side if path in row] for side in (answer.first, answer.second))
+        if answer.action == SAME:
+            builder.must(first + second)
+        elif answer.action == DIFFERENT:
+            builder.cannot(first, second)
+        elif answer.action == APART:
+            builder.apart(first)
+        else:
+            builder.junk(first)
+    return len(gone)
 
 
 def append_answer(
@@ -159,12 +108,12 @@ def append_answer(
         last = answers[-1].number if answers else 0
         if after is not None and after != last:
             raise StaleAnswer(f"{path}: the last answer is {last}, not {after}; look again.")
-        if undoes is not None and undoes in _undone(answers):
+        if undoes is not None and undoes in undone(answers):
             raise ValueError(f"answer {undoes} is undone already")
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         answer = Answer(last + 1, now, action, tuple(first), tuple(second), undoes)
-        _add(answers, answer, str(path))
-        _write(descriptor, _line(answer))
+        add(answers, answer, str(path))
+        _write(descriptor, to_line(answer))
     return answer
 
 
@@ -187,87 +136,6 @@ def mend(path: Path) -> bytes:
 def set_aside(path: Path) -> Path:
     """Where lines that are cut off are kept."""
     return path.with_name(path.name + ".torn")
-
-
-def _line(answer: Answer) -> bytes:
-    """A line of the file. All fields are quoted, so that one that is cut off anywhere does not look whole."""
-    text = io.StringIO()
-    sides = [json.dumps(side, ensure_ascii=False) for side in (answer.first, answer.second)]
-    undoes = "" if answer.undoes is None else answer.undoes
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([answer.number, answer.time, answer.action, *sides, undoes])
-    return text.getvalue().encode()
-
-
-def _parse(content: bytes, path: Path) -> tuple[list[Answer], bytes]:
-    """The answers of a file's content, and a last line that is cut off."""
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    *lines, last = content.split(b"\n")
-    if not lines:
-        if _HEADER.startswith(last):
-            return [], b""
-        lines, last = [last], b""
-    if lines[0].strip().replace(b'"', b"") != _HEADER.strip():
-        raise DataError(f"{path}: line 1: not the header of an answers file ({','.join(_COLUMNS)}); put it back.")
-    answers: list[Answer] = []
-    for number, line in enumerate(lines[1:], start=2):
-        if line.strip():
-            _add(answers, _answer(line, f"{path}: line {number}"), f"{path}: line {number}")
-    if not last.strip():
-        return answers, b""
-    try:
-        whole = _answer(last, "")
-    except DataError:
-        return answers, last
-    _add(answers, whole, f"{path}: the last line")
-    return answers, b""
-
-
-def _add(answers: list[Answer], answer: Answer, where: str) -> None:
-    if answers and answer.number <= answers[-1].number:
-        raise DataError(f"{where}: the number {answer.number} follows {answers[-1].number}; numbers grow.")
-    if answer.action == UNDO and all(answer.undoes != known.number for known in answers):
-        raise DataError(f"{where}: undoes answer {answer.undoes}, which is not there; remove the line.")
-    answers.append(answer)
-
-
-def _answer(line: bytes, where: str) -> Answer:
-    """One line as an answer.
-
-    Raises:
-        DataError: it is none; the message begins with `where`.
-    """
-    try:
-        number, time, action, first, second, undoes = _fields(line.decode())
-        return Answer(int(number), time, action, _paths(first), _paths(second), int(undoes) if undoes else None)
-    except (ValueError, RecursionError) as error:  # JSON and UTF-8 that is none are ValueErrors too
-        why = " ".join(str(error).split())[:200]
-        raise DataError(f"{where}: no answer ({why}); correct the line or remove it.") from None
-
-
-def _fields(line: str) -> list[str]:
-    """The fields of a line of CSV. Python's reader refuses fields above 128 KiB, which a large cluster exceeds."""
-    line = line.rstrip("\r")
-    fields, place = [], 0
-    while True:
-        found = _FIELD.match(line, place)
-        if found is None:
-            raise ValueError("not CSV")
-        quoted, plain = found.groups()
-        fields.append(plain if quoted is None else quoted.replace('""', '"'))
-        place = found.end()
-        if place == len(line):
-            return fields
-        if line[place] != ",":
-            raise ValueError("not CSV")
-        place += 1
-
-
-def _paths(text: str) -> tuple[str, ...]:
-    paths = json.loads(text)
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise ValueError("a side is not a list of paths")
-    return tuple(paths)
 
 
 @contextmanager
@@ -295,7 +163,7 @@ def _opened_to_write(path: Path, flags: int = 0) -> Iterator[int]:
 def _mended(descriptor: int, path: Path) -> tuple[list[Answer], bytes]:
     """The answers of an opened file, which is made fit to be added to, and what was cut off at its end."""
     content = _read(descriptor)
-    answers, torn = _parse(content, path)
+    answers, torn = parse(content, path)
     if torn:
         with set_aside(path).open("ab") as kept:
             kept.write(torn + b"\n")
@@ -304,7 +172,7 @@ def _mended(descriptor: int, path: Path) -> tuple[list[Answer], bytes]:
     whole = content[: len(content) - len(torn)]
     if not whole.endswith(b"\n"):
         # The header of a new file, or of one that was cut off in it; or a last line that lacks no more than its end.
-        whole, missing = (whole, b"\n") if b"\n" in whole else (b"", _HEADER)
+        whole, missing = (whole, b"\n") if b"\n" in whole else (b"", HEADER)
         os.ftruncate(descriptor, len(whole))
         _write(descriptor, missing)
         _sync_folder(path.parent)

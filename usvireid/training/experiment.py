@@ -109,6 +109,10 @@ class Experiment:
                 self._features = self.features_of(self.crops, self.images, "features")
         return self._features
 
+    def at_hand(self) -> tuple[Features | None, Features | None]:
+        """The features and the gradient descriptors that have been made for this state of the encoder, if they have."""
+        return self._features, self._gradients
+
     def matching_features(self) -> Features:
         """What clusters are matched across the modalities by: the network's features and the gradient descriptor.
 
