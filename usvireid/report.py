@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from usvireid import names
 from usvireid.data.crops import Crops, Images
 from usvireid.data.known import unseen
 from usvireid.devices import choose_compute
@@ -25,8 +26,12 @@ from usvireid.quality.page.extracting import Extracted, extract_in_time
 from usvireid.quality.page.material import Material
 from usvireid.quality.report import write_report
 from usvireid.randomness import numpy_generator
+from usvireid.review.answers import read_answers
 from usvireid.run import Run
 from usvireid.training.checkpoint import read_epoch, restore_encoder
+
+_BATCH = 32
+"""Crops at a time at most, so that a large network on a slow machine does not overrun the time by a whole batch."""
 
 
 def report_on(run: Run, data: Data, display: Display) -> None:
@@ -42,24 +47,24 @@ def report_on(run: Run, data: Data, display: Display) -> None:
     """
     files, chosen, found = run.label_files(), selected(run), outcome(run)
     labels = PseudoLabels.read(files[-1], data.crops, display.warn_once) if files else None
-    metrics = run.metrics()
-    supervised = any(line.get("supervised") for line in metrics)
-    sees_identities = any(line.get("sees_identities") for line in metrics)
+    lines = run.metrics()
+    supervised = any(line.get("supervised") for line in lines)
     extracted, why_not, doubts = None, "", []
     if labels is not None:
         extracted, why_not = _extracted(run, data, labels, files[-1], display)
         doubts = [] if supervised else _doubts(run, data, labels, extracted, display)
     material = Material(
-        crops=unseen(data.crops, run.settings, sees_identities),
+        crops=unseen(data.crops, run.settings, any(line.get("sees_identities") for line in lines)),
         labels=labels,
         images=data.images if run.settings.report.images else None,
         blur_heads=run.settings.report.blur_faces,
-        metrics=metrics,
+        metrics=lines,
         evaluation=None if found is None else found["scores"],
         settings=run.settings.model_dump(mode="json"),
         environment=run.environment(),
         selection=None if chosen is None else chosen.to_dict(),
         supervised=supervised,
+        answers=read_answers(run.folder / names.REVIEWS_FILE, display.warn),
         doubts=doubts,
         sample=None if extracted is None else extracted.sample,
         no_sample=why_not,
@@ -107,7 +112,7 @@ def _extracted(
             labels,
             extractor,
             numpy_generator(run.settings.seed, "report"),
-            batch=run.settings.encoder.batch,
+            batch=min(run.settings.encoder.batch, _BATCH),
             progress=advance,
         )
     return extracted, ""

@@ -15,6 +15,7 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch
 from usvireid.quality.measures import clusters_of, measure_labels
 from usvireid.quality.page.album import Album, make_album
+from usvireid.quality.page.changes import changes_by
 from usvireid.quality.page.doubtful import cards_of, rows_on, standing_of
 from usvireid.quality.page.facts import (
     cluster_table,
@@ -67,6 +68,7 @@ def write_report(run_folder: Path, material: Material, *, seed: int = 0) -> Path
         **_features(material, seed),
         "selection": None if material.selection is None else Selection.of_dict(material.selection),
         "truth": truth_table(truth),
+        "changes": None if material.labels is None else changes_by(material.answers, material.labels, lines),
         "messages": messages_of(lines),
         "times": time_table(lines),
         "memory": memory_sentence(lines),

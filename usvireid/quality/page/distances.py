@@ -45,7 +45,7 @@ def pair_distances(values: np.ndarray, identity: np.ndarray, infrared: np.ndarra
     """
     known = np.flatnonzero(identity >= 0)
     one, other = np.triu_indices(len(known), 1)
-    distance = (1 - values[known] @ values[known].T)[one, other]
+    distance = np.maximum(1 - values[known] @ values[known].T, 0)[one, other]
     same = identity[known][one] == identity[known][other]
     across = infrared[known][one] != infrared[known][other]
     found = {name: distance[(same == within) & (across == cross)] for name, _, within, cross, _ in _SERIES}

@@ -30,6 +30,8 @@ _MARKERS = {names.VISIBLE: ("o", 4.2), names.INFRARED: ("^", 4.6)}
 _FEWEST = 5
 _FEWEST_FOR_TSNE = 30
 _PERPLEXITY = 30
+_ALIKE = 1e-5
+"""Spread of unit features below which they are all the same."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,21 @@ def project(values: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
         float64, S x 2, and the name of the method.
     """
     centred = (values - values.mean(axis=0)).astype(np.float64)
-    if len(values) < _FEWEST_FOR_TSNE or not centred.any():
-        directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
-        plane = centred @ directions.T
-        return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1]))), "the two principal directions"
+    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    plane = centred @ directions.T
+    plane = np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
+    spread = plane.std(axis=0).max()
+    if len(values) < _FEWEST_FOR_TSNE or spread < _ALIKE:
+        return plane, "the two principal directions"
     # A second and a half of imports, only for reports that have a map.
     from sklearn.manifold import TSNE
 
+    # The start is ours, and never exactly the same for two crops: scikit-learn's own divides by the spread of the
+    # features, and its tree ends the whole process where that makes places that are no numbers.
+    start = 1e-4 * plane / spread + np.random.default_rng(seed).normal(scale=1e-6, size=plane.shape)
     perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)
-    start = "pca" if values.shape[1] > 1 else "random"
-    plane = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(values)
-    return np.asarray(plane, dtype=np.float64), "t-SNE"
+    found = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed).fit_transform(values)
+    return np.asarray(found, dtype=np.float64), "t-SNE"
 
 
 def _draw(places: np.ndarray, infrared: np.ndarray) -> Markup:

@@ -12,6 +12,7 @@ from usvireid.quality.doubts import Doubt
 from usvireid.quality.lines import Lines
 from usvireid.quality.page.sample import Sample
 from usvireid.quality.pictures import ImagesOf
+from usvireid.review.answers import Answer
 
 Evaluations = Mapping[str, Mapping[str, Any]]
 
@@ -31,6 +32,7 @@ class Material:
         environment: versions and devices, nested as they like.
         selection: `Selection.to_dict()`, the epoch that the scores are of and how it was selected; None leaves it out.
         supervised: the labels are the known identities, so they are not compared with them.
+        answers: what a person has said about the crops, undone answers among them.
         doubts: what is doubtful about the labels, the most doubtful first.
         sample: some crops with their features, for the map and the distances; None leaves both out.
         no_sample: why there is no sample, a sentence for the page.
@@ -49,6 +51,7 @@ class Material:
     environment: Mapping[str, Any] = field(default_factory=dict)
     selection: Mapping[str, Any] | None = None
     supervised: bool = False
+    answers: Sequence[Answer] = ()
     doubts: Sequence[Doubt] = ()
     sample: Sample | None = None
     no_sample: str = ""
