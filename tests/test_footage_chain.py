@@ -61,5 +61,5 @@ def test_from_two_recordings_to_a_search(capfd: Captured, tmp_path: Path) -> Non
     assert code == 0, err
     results = json.loads(out)["results"]
     assert results and all(each["modality"] == "infrared" and each["camera"] == "night" for each in results)
-    scores = [each["similarity"] for each in results]
+    scores = [each["score"] for each in results]
     assert scores == sorted(scores, reverse=True)

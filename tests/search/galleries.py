@@ -23,7 +23,9 @@ def unit_rows(values: np.ndarray) -> np.ndarray:
     return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
 
 
-def make_world(people: int = 40, seen: int = 2, crops: int = 3, width: int = 24, noise: float = 0.8, seed: int = 0) -> World:
+def make_world(
+    people: int = 40, seen: int = 2, crops: int = 3, width: int = 24, noise: float = 0.8, seed: int = 0
+) -> World:
     """People walk past two cameras of each modality, `seen` times each; tracks overlap now and then.
 
     Features are the person's own direction, that of the modality, and noise of the tracklet and of the crop.

@@ -75,7 +75,9 @@ def test_nobody_to_compare_with_is_no_division_by_zero() -> None:
     assert (mean == 0).all()
     assert (spread == 1).all()
     equal = Moments.of(np.ones((5, 1), dtype=np.float32))
-    assert equal.seen_from(np.ones((1, 1), np.float32), np.array([np.nan], np.float32))[1][0] == np.float32(LEAST_SPREAD)
+    assert equal.seen_from(np.ones((1, 1), np.float32), np.array([np.nan], np.float32))[1][0] == np.float32(
+        LEAST_SPREAD
+    )
 
 
 def test_a_single_tracklet_of_each_modality_can_be_searched() -> None:
