@@ -16,9 +16,10 @@ from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.files import write_atomically
 from usvireid.matching.labels import PseudoLabels
+from usvireid.quality.epoch_measures import remeasured
 from usvireid.quality.examples import ImagesOf, choose_groups, choose_outliers, rows_shown, thumbnails
 from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch, score_rows
-from usvireid.quality.measures import clusters_of, measure_labels
+from usvireid.quality.measures import clusters_of
 from usvireid.quality.selection import LAST, Selection
 from usvireid.quality.truth import TruthMeasures, truth_of
 from usvireid.quality.verdict import judge, percent
@@ -84,7 +85,8 @@ def write_report(
         raise ValueError(f"{len(labels)} labels for {len(crops)} crops")
     lines = one_line_per_epoch(metrics)
     trained, untrained = _scores(lines, evaluation)
-    quality = _last_quality(lines, labels)
+    last = next((line["quality"] for line in reversed(lines) if isinstance(line.get("quality"), Mapping)), None)
+    quality = remeasured(last, labels, crops)
     truth = truth_of(labels, crops) if labels is not None and not supervised else None
     context = {
         "title": run_folder.resolve().name or "run",
@@ -148,17 +150,6 @@ def _scores(lines: Lines, evaluation: Evaluations | None) -> tuple[Evaluations |
     untrained = next((scores for epoch, scores in found if epoch == 0), None)
     last = next((scores for epoch, scores in reversed(found) if epoch > 0), None)
     return (evaluation or last), untrained
-
-
-def _last_quality(lines: Lines, labels: PseudoLabels | None) -> dict[str, Any] | None:
-    """The measures of the labels at hand, with the stability that only the run could see; else the run's last ones."""
-    last = next((line["quality"] for line in reversed(lines) if isinstance(line.get("quality"), Mapping)), None)
-    if labels is None:
-        return None if last is None else dict(last)
-    measured: dict[str, Any] = measure_labels(labels).to_dict()
-    for modality in names.MODALITIES:
-        measured[modality]["stability"] = number(find(last or {}, modality, "stability"))
-    return measured
 
 
 def _last_phase(lines: Lines) -> str | None:
