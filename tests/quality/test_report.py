@@ -182,7 +182,7 @@ def test_a_full_run_shows_every_part(tmp_path):
         assert part in page.text, part
     sources = page.of("src")
     assert len(sources) > 15 and all(source.startswith("data:image/webp;base64,") for source in sources)
-    assert page.tags.count("figure") == 13 and page.tags.count("svg") == 14
+    assert page.tags.count("figure") == 14 and page.tags.count("svg") == 15
     for target in page.of("href"):
         assert target.startswith("#") and target[1:] in page.of("id"), target
 
