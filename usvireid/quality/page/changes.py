@@ -13,7 +13,7 @@ from usvireid import names
 from usvireid.matching.labels import PseudoLabels
 from usvireid.quality.lines import Lines, find, number
 from usvireid.quality.page.facts import Table
-from usvireid.review.answers import APART, DIFFERENT, JUNK, SAME, Answer, standing
+from usvireid.review.answer import APART, DIFFERENT, JUNK, SAME, Answer, standing
 
 _WORDS = {
     SAME: "one person",

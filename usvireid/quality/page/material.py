@@ -12,7 +12,7 @@ from usvireid.quality.doubts import Doubt
 from usvireid.quality.lines import Lines
 from usvireid.quality.page.sample import Sample
 from usvireid.quality.pictures import ImagesOf
-from usvireid.review.answers import Answer
+from usvireid.review.answer import Answer
 
 Evaluations = Mapping[str, Mapping[str, Any]]
 
