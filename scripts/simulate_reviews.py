@@ -144,7 +144,12 @@ def main() -> None:
 def show(name: str, labels: PseudoLabels, bench: Bench, said: Sequence[Said]) -> None:
     scores = bench.score(labels)
     same = sum(action == SAME for action, _, _ in said)
-    print(name.ljust(18), "  ".join(f"{key} {value:.3f}" for key, value in scores.items() if value is not None), f"same {same} different {len(said)-same}", flush=True)
+    print(
+        name.ljust(18),
+        "  ".join(f"{key} {value:.3f}" for key, value in scores.items() if value is not None),
+        f"same {same} different {len(said) - same}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
