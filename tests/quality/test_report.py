@@ -310,7 +310,7 @@ def test_no_two_elements_share_an_id_and_the_charts_are_the_same_every_time(tmp_
         ids = [value for key, value in page.attributes if key == "id"]
         assert len(ids) > 15 and len(set(ids)) == len(ids)
         charts.append(re.findall(r"<svg.*?</svg>", (tmp_path / name / "report.html").read_text(encoding="utf-8")))
-    assert len(charts[0]) == 11 and charts[0] == charts[1]
+    assert len(charts[0]) == 12 and charts[0] == charts[1]
 
 
 def test_matplotlib_waits_until_a_report_is_written():
