@@ -46,6 +46,11 @@ class Task:
     picked: np.ndarray
 
     @property
+    def doubted(self) -> bool:
+        """Whether anything speaks against the labels here."""
+        return self.reason != _NO_DOUBT
+
+    @property
     def rows(self) -> np.ndarray:
         """The crops of both sides."""
         return np.concatenate((self.first, self.second))
