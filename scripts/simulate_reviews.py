@@ -24,8 +24,6 @@ from typing import Any
 import numpy as np
 
 from usvireid import names
-from usvireid.clustering.constraints import ConstraintsBuilder
-from usvireid.clustering.tracks import add_tracks
 from usvireid.devices import choose_compute
 from usvireid.display import Display
 from usvireid.loading import open_data, training_data
@@ -35,7 +33,6 @@ from usvireid.quality.truth import truth_of
 from usvireid.randomness import numpy_generator
 from usvireid.resources import load_pipeline
 from usvireid.review.answer import DIFFERENT, SAME, Answer
-from usvireid.review.answers import add_answers
 from usvireid.review.settled import Settled
 from usvireid.review.tasks import Task, questions
 from usvireid.run import Run
@@ -92,12 +89,7 @@ class Bench:
 
     def labels(self, answers: Sequence[Answer], epoch: int) -> PseudoLabels:
         """Cluster and match with what has been said."""
-        crops = self.experiment.crops
-        builder = ConstraintsBuilder(len(crops))
-        add_answers(builder, answers, crops)
-        if crops.has(names.TRACK) and self.experiment.settings.constraints.tracks:
-            add_tracks(builder, crops)
-        self.experiment._constraints = builder.build()
+        self.experiment.heed(answers)
         labels: PseudoLabels = self.recipe.cluster(self.experiment, epoch)
         return labels
 

@@ -151,12 +151,20 @@ def compare(
 
 
 @app.command()
-def report(run_folder: RunArgument) -> None:
+def report(
+    run_folder: RunArgument,
+    images: Annotated[
+        bool | None, typer.Option("--images/--no-images", help="With pictures of crops, or without any, for sharing.")
+    ] = None,
+    blur_faces: Annotated[
+        bool | None, typer.Option("--blur-faces/--no-blur-faces", help="Blur the head region of every picture.")
+    ] = None,
+) -> None:
     """Write the report of a run anew."""
     from usvireid.display import Display
     from usvireid.report import report_run
 
-    report_run(run_folder, Display())
+    report_run(run_folder, Display(), images, blur_faces)
 
 
 @app.command()

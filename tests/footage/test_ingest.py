@@ -186,6 +186,29 @@ def _with(recording: Recording, **changes: Any) -> Any:
     return recording.settings.model_copy(update={"choosing": recording.settings.choosing.model_copy(update=changes)})
 
 
+def test_what_a_person_did_to_the_table_is_kept(
+    footage: Footage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "data"
+    run(footage, out, "day")
+    edited = pd.read_csv(out / names.MANIFEST_FILE).iloc[1:]
+    edited = edited.assign(identity=edited["track"].str[-1], note="x, y")
+    edited.to_csv(out / names.MANIFEST_FILE, index=False)
+    content = (out / names.MANIFEST_FILE).read_bytes()
+    run(footage, out, "night")
+    assert "was edited by hand; it is kept as crops.edited1.csv" in " ".join(capsys.readouterr().err.split())
+    assert (out / "crops.edited1.csv").read_bytes() == content
+    table = pd.read_csv(out / names.MANIFEST_FILE)
+    assert len(table) > len(edited) + 1
+    known = table[table["identity"].notna()]
+    assert known["path"].tolist() == edited["path"].tolist()
+    assert (known["identity"].astype(int).astype(str) == known["track"].str[-1]).all()
+    assert (known["note"] == "x, y").all()
+    run(footage, out, "night")
+    assert not (out / "crops.edited2.csv").exists()
+    assert "identity" in pd.read_csv(out / names.MANIFEST_FILE).columns
+
+
 def test_two_recordings_of_a_camera_share_its_time_line(footage: Footage, tmp_path: Path) -> None:
     folder, truth = footage
     other = make_clip(tmp_path / "day.mp4", (4, 5), frames=60, seed=0)

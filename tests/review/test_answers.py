@@ -263,7 +263,8 @@ def test_answers_as_constraints(file: Path) -> None:
     append_answer(file, "undo", undoes=5)
     constraints, gone, contradictions = built(file)
     assert constraints.group.tolist() == [0, 0, 1, 2, 3, 4]
-    assert constraints.cannot.tolist() == [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]
+    assert constraints.cannot.tolist() == [[0, 1], [0, 2]]
+    assert constraints.mixture.tolist() == [-1, -1, 0, 0, 0, -1]
     assert constraints.junk.tolist() == [False] * 5 + [True]
     assert (gone, contradictions) == (0, 0)
 

@@ -82,8 +82,7 @@ def open_session(folder: Path, top: int, device: str | None, display: Display) -
     Raises:
         UsvireidError: not a run folder, no labels yet, its data are gone, or the answers are damaged.
     """
-    path = folder / names.REVIEWS_FILE
-    Run.open(folder)
+    path = Run.open(folder).reviews
     torn = mend(path)
     if torn:
         shown = torn[:_SHOWN_OF_TORN].decode(errors="replace")

@@ -3,7 +3,7 @@
 Strangers' standard scores follow one law, whatever the modalities. Where more pairs reach a score than that law lets
 expect, the excess are pairs of one person: the share of the excess is the chance that a pair with this score is one
 (the local false discovery rate of Efron, Large-scale simultaneous hypothesis testing: the choice of a null hypothesis,
-2004, turned around). The law is a normal distribution: that of the pairs known to be different where there are many,
+2004, turned around). The law is a normal distribution: that of the pairs known to be different where they are many,
 else that of the middle of all pairs, few of which can be the same person's.
 """
 
@@ -28,7 +28,9 @@ KINDS: Final = ((0, 0), (1, 1), (0, 1))
 LEAST_TRACKLETS: Final = 30
 """Fewer in a modality have too few pairs for any law."""
 ENOUGH_DIFFERENT: Final = 300
-"""Known pairs from which the law of strangers is taken; fewer are too few, and mostly from one place and hour."""
+ENOUGH_SHARE: Final = 0.1
+"""Known pairs from which the law of strangers is taken, and their share of all pairs of tracklets. Few people who are
+often seen together are the case for it; in large galleries the middle of all pairs tells far more exactly."""
 CEILING: Final = 0.999
 """No chance is said to be higher."""
 
@@ -126,8 +128,8 @@ def calibrate(gallery: Gallery, known: KnownPairs, *, device: str = "cpu", seed:
     curves = {}
     for one, other in KINDS:
         counts = _count(gallery, known, one, other, device, seed)
-        same, different = known.of_kind(one, other)
-        law = _law(known.different, counts)
+        same, _ = known.of_kind(one, other)
+        law = _law(known.different, counts, len(gallery))
         curves[kind_name(names.MODALITIES[one], names.MODALITIES[other])] = _fit(counts, same, law)
     return Calibration(curves)
 
@@ -162,9 +164,9 @@ def _count(gallery: Gallery, known: KnownPairs, one: int, other: int, device: st
     return total
 
 
-def _law(different: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+def _law(different: np.ndarray, counts: np.ndarray, tracklets: int) -> tuple[float, float]:
     """Mean and standard deviation of strangers' scores."""
-    if len(different) >= ENOUGH_DIFFERENT:
+    if len(different) >= max(ENOUGH_DIFFERENT, ENOUGH_SHARE * tracklets * (tracklets - 1) / 2):
         return float(different.mean()), max(float(different.std()), 0.1)
     below = np.concatenate([[0], np.cumsum(counts)]) / max(counts.sum(), 1)
     low, high = np.interp(_CENTRE, below, _EDGES)

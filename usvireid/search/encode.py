@@ -57,7 +57,9 @@ class IndexEncoder:
             with quiet_pillow():
                 return decode(content, *self._size)
         except UnreadableImage as error:
-            raise DataError(f"{path}: {error}; give an image of a person.") from None
+            raise DataError(
+                f"{path}: {error}; give an image of a person, or VIDEO:TIME for a frame of a video."
+            ) from None
 
     def resized(self, image: np.ndarray) -> np.ndarray:
         """A part of a frame (uint8, h x w x 3) as the encoder sees it, uint8 H x W x 3; scaled as files are."""
