@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from usvireid.clustering.constraints import ConstraintsBuilder
 from usvireid.data.crops import Crops
 from usvireid.review.answer import Answer
@@ -28,6 +30,8 @@ class Settled:
         known = builder.build()
         self.junk = known.junk
         self._group = known.group
+        self._mixture = known.mixture
+        self._mixed = np.bincount(known.mixture[known.mixture >= 0])
         self._others: dict[int, set[int]] = {}
         for one, other in known.cannot.tolist():
             self._others.setdefault(one, set()).add(other)
@@ -36,11 +40,14 @@ class Settled:
     def settles(self, task: Task) -> bool:
         """Whether a question has its answer, or has lost so many crops as junk that nothing is left to ask.
 
-        All crops are known to be one person; or some crop of the one side is known not to be one of the other side. Of
-        a question about one group each crop is a side.
+        All crops are known to be one person; or some crop of the one side is known not to be one of the other side. A
+        group is known to be none where two of its crops are two people, or all crops of a mixture are in it.
         """
         sides = [side[~self.junk[side]] for side in (task.first, task.second) if len(side)]
         groups = [set(self._group[side].tolist()) for side in sides]
         if sum(map(len, sides)) < 2 or not all(groups) or len(set().union(*groups)) == 1:
+            return True
+        inside = np.unique(self._mixture[sides[0]], return_counts=True) if len(sides) == 1 else ()
+        if any(number >= 0 and count == self._mixed[number] for number, count in zip(*inside, strict=True)):
             return True
         return any(not self._others.get(group, set()).isdisjoint(groups[-1]) for group in groups[0])
