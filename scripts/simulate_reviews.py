@@ -77,6 +77,8 @@ class Bench:
         self.checkpoint = checkpoint
         self.experiment.restore(checkpoint)
         self._paths = data.crops.table[names.PATH].to_numpy()
+        self.bare = self.labels([], checkpoint.epoch + 1)
+        self._asked_first = self.asked(self.bare, [])
 
     def said(self, tasks: Sequence[Task], before: Sequence[Answer] = ()) -> list[Answer]:
         """The answers so far and those of the oracle to some questions."""
@@ -110,12 +112,13 @@ class Bench:
 
     def review(self, choose: Choice, answers: int, rounds: int) -> tuple[PseudoLabels, list[Answer]]:
         """The labels after a number of answers, and the answers."""
-        epoch, said = self.checkpoint.epoch + 1, list[Answer]()
-        labels = self.labels(said, epoch)
+        said, labels, open_ones = list[Answer](), self.bare, self._asked_first
         for number in range(rounds):
             count = answers * (number + 1) // rounds - len(said)
-            said = self.said(choose(*self.asked(labels, said))[:count], said)
-            labels = self.labels(said, epoch)
+            said = self.said(choose(*open_ones)[:count], said)
+            labels = self.labels(said, self.checkpoint.epoch + 1)
+            if number + 1 < rounds:
+                open_ones = self.asked(labels, said)
         return labels, said
 
     def trained(self, labels: PseudoLabels, answers: Sequence[Answer]) -> PseudoLabels:
@@ -157,7 +160,7 @@ def arms(seeds: int) -> dict[str, list[Choice]]:
 def simulate(folder: Path, arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     """The mean scores of each arm for one run."""
     bench = Bench(folder, arguments.device)
-    bare = bench.labels([], bench.checkpoint.epoch + 1)
+    bare = bench.bare
     rows = {"before": [bench.score(bench.trained(bare, []) if arguments.train else bare)]}
     for name, choices in arms(arguments.seeds).items():
         for choose in choices:
