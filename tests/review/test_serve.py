@@ -17,6 +17,10 @@ from usvireid.review.session import Deed
 from usvireid.review.tasks import CLUSTER
 
 
+def serve(run: Path, port: int, display: Display) -> None:
+    review_run(run, port=port, browser=False, top=10, features=False, device="cpu", display=display)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     write_people(tmp_path / "people", people=4)
@@ -34,23 +38,23 @@ def said(display: Display) -> str:
 
 
 def test_the_questions_of_a_run_cover_every_cluster(run: Path, display: Display) -> None:
-    session, pictures = open_session(run, 999, "cpu", display)
+    session, pictures = open_session(run, 999, True, "cpu", display)
     assert sum(task.kind == CLUSTER for task in session.tasks) == 8
     assert len(pictures) == 32
     assert session.title == "run, epoch 002"
-    assert [task.first.tolist() for task in open_session(run, 999, "cpu", display)[0].tasks] == [
+    assert [task.first.tolist() for task in open_session(run, 999, True, "cpu", display)[0].tasks] == [
         task.first.tolist() for task in session.tasks
     ]
-    assert len(open_session(run, 3, "cpu", display)[0].tasks) == 3
+    assert len(open_session(run, 3, False, "cpu", display)[0].tasks) == 3
 
 
 def test_a_line_that_was_cut_off_and_crops_that_have_gone_are_said(run: Path, display: Display) -> None:
     file = run / "reviews.csv"
     append_answer(file, "same", ["visible/00_0.png", "visible/gone.png"])
     file.write_bytes(file.read_bytes() + b'"2","2026')
-    session, _ = open_session(run, 10, "cpu", display)
+    session, _ = open_session(run, 10, False, "cpu", display)
     assert "the last line was cut off" in said(display)
-    assert "1 crops in the answers are gone" in said(display)
+    assert "gone from the data, or unreadable: 1" in said(display)
     assert session.do(Deed("confirm", 1, task=0)).number == 2
     assert len(read_answers(file)) == 2
 
@@ -58,24 +62,24 @@ def test_a_line_that_was_cut_off_and_crops_that_have_gone_are_said(run: Path, di
 def test_a_run_without_labels_and_damaged_answers_are_refused(run: Path, display: Display, tmp_path: Path) -> None:
     (run / "reviews.csv").write_text("number,path\n")
     with pytest.raises(DataError, match="line 1: not the header"):
-        open_session(run, 10, "cpu", display)
+        open_session(run, 10, False, "cpu", display)
     (run / "labels" / "epoch_002.csv").unlink()
     (run / "reviews.csv").unlink()
     with pytest.raises(UsageError, match="no labels yet"):
-        open_session(run, 10, "cpu", display)
+        open_session(run, 10, False, "cpu", display)
     with pytest.raises(UsageError, match="not a run folder"):
-        open_session(tmp_path, 10, "cpu", display)
+        open_session(tmp_path, 10, False, "cpu", display)
 
 
 def test_ports_that_cannot_be_had(run: Path, display: Display) -> None:
     pytest.importorskip("waitress", reason="needs the extra 'review'")
     with pytest.raises(UsageError, match="reserved"):
-        review_run(run, 80, False, 10, "cpu", display)
+        serve(run, 80, display)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(UsageError, match="cannot be listened on"):
-            review_run(run, taken.getsockname()[1], False, 10, "cpu", display)
+        with pytest.raises(UsageError, match="another program listens there"):
+            serve(run, taken.getsockname()[1], display)
 
 
 def test_without_the_web_server_a_line_says_how_to_get_it(
@@ -83,4 +87,4 @@ def test_without_the_web_server_a_line_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "waitress.server", None)
     with pytest.raises(UsvireidError, match=r"pip install 'usvireid\[review\]'"):
-        review_run(run, 0, False, 10, "cpu", display)
+        serve(run, 0, display)
