@@ -120,14 +120,14 @@ def take_place(out: Path, entry: Entry) -> None:
         UsvireidError: it cannot be moved.
     """
     try:
-        for number, old in enumerate(standing_folders(out, entry)):
-            aside = out / f".{entry.key}.{number}.old.part"
-            shutil.rmtree(aside, ignore_errors=True)
-            old.rename(aside)
-            shutil.rmtree(aside)
+        aside = out / f".{entry.key}.old.part"
+        aside.mkdir(exist_ok=True)
+        for old in standing_folders(out, entry):
+            old.rename(aside / old.parts[-3])
         place = out / entry.folder
         place.parent.mkdir(parents=True, exist_ok=True)
         unfinished_folder(out, entry).rename(place)
+        shutil.rmtree(aside)
     except OSError as error:
         raise unwritable(out / entry.folder, error) from None
 
