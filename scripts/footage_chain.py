@@ -107,7 +107,7 @@ def search(run: Path, data: Path, out: Path) -> None:
     for track, crop in first.iterrows():
         other = names.INFRARED if crop[names.MODALITY] == names.VISIBLE else names.VISIBLE
         found = json.loads(call("search", index, crop[names.PATH], "--modality", other, "--top", 1, "--json"))
-        best = found["results"][0]["track"]
+        best = found["matches"][0]["track"]
         people = table.loc[table[names.TRACK] == best, names.IDENTITY].dropna()
         asked += 1
         right += bool(len(people)) and people.mode().iloc[0] == crop[names.IDENTITY]

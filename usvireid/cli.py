@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -151,12 +151,40 @@ def compare(
 
 
 @app.command()
-def report(run_folder: RunArgument) -> None:
+def report(
+    run_folder: RunArgument,
+    images: Annotated[
+        bool | None, typer.Option("--images/--no-images", help="With pictures of crops, or without any, for sharing.")
+    ] = None,
+    blur_faces: Annotated[
+        bool | None, typer.Option("--blur-faces/--no-blur-faces", help="Blur the head region of every picture.")
+    ] = None,
+) -> None:
     """Write the report of a run anew."""
     from usvireid.display import Display
     from usvireid.report import report_run
 
-    report_run(run_folder, Display())
+    report_run(run_folder, Display(), images, blur_faces)
+
+
+@app.command()
+def review(
+    run_folder: RunArgument,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="To listen on; 0: the last one of this run, or any that is free.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many questions.")] = 300,
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
+    device: DeviceOption = None,
+) -> None:
+    """Look through the most doubtful labels of a run on a page of this machine, and say what is right."""
+    from usvireid.display import Display
+    from usvireid.review.serve import review_run
+
+    review_run(run_folder, port=port, browser=browser, top=top, features=features, device=device, display=Display())
 
 
 @app.command()
@@ -261,6 +289,35 @@ def search(
         print(json.dumps(found.to_dict()))
     else:
         show_found(found, display)
+
+
+@app.command()
+def doubts(
+    run_folder: RunArgument,
+    top: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    kind: Annotated[str, typer.Option(metavar="cluster,link,crop", help="Which kinds.")] = "cluster,link,crop",
+    by: Annotated[
+        Literal["score", "gain"],
+        typer.Option(help="score: the chance of being wrong; gain: the crops that an answer would put right."),
+    ] = "score",
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what is most doubtful about the newest labels of a run, with the reason."""
+    from usvireid.display import Display
+    from usvireid.doubts import doubts_dict, doubts_text, examine_run, parse_kinds
+
+    kinds, display = parse_kinds(kind), Display()
+    examined = examine_run(run_folder, display, device, features)
+    found = examined.doubts(kinds=kinds, top=top, order=by)
+    if as_json:
+        print(json.dumps(doubts_dict(found, examined.data.crops)))
+    else:
+        text = doubts_text(found, examined.data.crops) or "nothing is doubtful"
+        display.output.print(text, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -60,32 +60,40 @@ class Walk:
         return way if self.rightwards else width - way
 
 
-def walks(people: Sequence[int], frames: int, size: tuple[int, int], seed: int) -> list[Walk]:
-    """Who walks when: one after the other, two or so at a time, each through the whole picture."""
+def walks(people: Sequence[int], frames: int, size: tuple[int, int], seed: int, crossing: bool) -> list[Walk]:
+    """Who walks when: one after the other, two or so at a time, each through the whole picture, either all in one
+    direction or each in his own."""
     rng = np.random.default_rng([seed, frames, *size])
     room = frames - _QUIET
     length = max(10, min(round(0.5 * room), 6 * RATE))
+    rightwards = rng.random(len(people)) < 0.5
     starts = np.linspace(_QUIET, max(_QUIET, frames - length), len(people)).round().astype(int)
     return [
         Walk(
             number,
             int(start),
             length,
-            bool(rng.random() < 0.5),
+            bool(rightwards[place if crossing else 0]),
             size[1] * float(rng.uniform(0.86, 0.97)),
             round(size[1] * float(rng.uniform(0.42, 0.5))),
         )
-        for number, start in zip(people, starts, strict=True)
+        for place, (number, start) in enumerate(zip(people, starts, strict=True))
     ]
 
 
 def pictures(
-    people: Sequence[int], modality: str, frames: int, size: tuple[int, int], seed: int = 0, camera: int = 0
+    people: Sequence[int],
+    modality: str,
+    frames: int,
+    size: tuple[int, int],
+    seed: int = 0,
+    camera: int = 0,
+    crossing: bool = False,
 ) -> Iterator[tuple[np.ndarray, list[tuple[int, float, float, float, float]]]]:
     """Frames (uint8 H x W x 3) with the boxes (identity, left, top, right, bottom) of those who are in them."""
     rng = np.random.default_rng([seed, camera, modality == names.INFRARED])
     still = background(modality, size, seed, camera)
-    planned = walks(people, frames, size, seed + 17 * camera)
+    planned = walks(people, frames, size, seed + 17 * camera, crossing)
     for frame in range(frames):
         picture, boxes = still.copy(), []
         for walk in sorted(planned, key=lambda walk: walk.feet):
@@ -105,6 +113,7 @@ def make_clip(
     size: tuple[int, int] = (320, 240),
     seed: int = 0,
     camera: int = 0,
+    crossing: bool = False,
     codec: str = "mpeg4",
     rate: int = RATE,
     stamps: Sequence[int] | None = None,
@@ -119,6 +128,7 @@ def make_clip(
         size: width and height, pixels.
         seed: of people, scene and ways.
         camera: other cameras have another scene and response, and people walk there at other times.
+        crossing: whether people come from both sides and pass each other.
         codec: of FFmpeg.
         rate: frames a second.
         stamps: time stamp of each frame in steps of 1 / `rate`; None: 0, 1, 2, ...
@@ -129,7 +139,7 @@ def make_clip(
     truth: list[tuple[Any, ...]] = []
 
     def watched() -> Iterator[np.ndarray]:
-        for frame, (picture, boxes) in enumerate(pictures(people, modality, frames, size, seed, camera)):
+        for frame, (picture, boxes) in enumerate(pictures(people, modality, frames, size, seed, camera, crossing)):
             truth.extend((frame, *box) for box in boxes)
             yield picture
 

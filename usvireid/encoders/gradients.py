@@ -74,3 +74,22 @@ def gradient_features(
     # A crop of one flat colour has no direction: it gets the same one as every other such crop.
     values[~values.any(axis=1), 0] = 1
     return Features(values, crops)
+
+
+def halves_of_bodies(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The descriptor of the upper and of the lower half of the crops, each as unit rows.
+
+    Args:
+        values: float32, N x 1152; rows of `gradient_histograms`.
+
+    Returns:
+        float32, N x 576 each; zero where a half is flat.
+    """
+    cells = values.reshape(len(values), _BINS, *_GRID)
+    middle = _GRID[0] // 2
+    halves = []
+    for part in (cells[:, :, :middle], cells[:, :, middle:]):
+        flat = part.reshape(len(values), -1)
+        length = np.sqrt(np.einsum("nd,nd->n", flat, flat))[:, None]
+        halves.append(np.asarray(np.divide(flat, length, out=np.zeros_like(flat), where=length > 0), dtype=np.float32))
+    return halves[0], halves[1]

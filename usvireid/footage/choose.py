@@ -11,16 +11,20 @@ import numpy as np
 from usvireid.footage.crop_quality import look_of, quality_of
 from usvireid.footage.frames import Frame
 from usvireid.footage.tracking import LOST_AFTER, Tracked
+from usvireid.footage.tracklets import Tracklets, covered_shares
 
 # Why a box of a track became no crop.
 SMALL = "too small"
 CUT = "cut by the edge of the frame"
 OVERLAPPED = "overlapped by another box"
+TWO = "may hold two people"
 SHAPE = "not shaped like a person"
 BLURRED = "blurred, compared with its track"
 ALIKE = "like a better one of its track"
 SHORT = "track too short"
-REASONS = (SMALL, CUT, OVERLAPPED, SHAPE, BLURRED, ALIKE, SHORT)
+FORGOTTEN = 2 * LOST_AFTER
+"""Seconds without a box after which a track has ended for good."""
+REASONS = (SMALL, CUT, OVERLAPPED, TWO, SHAPE, BLURRED, ALIKE, SHORT)
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class Chooser:
     def __init__(self, choosing: Choosing | None = None) -> None:
         self.choosing = choosing or Choosing()
         self._dropped: Counter[str] = Counter()
+        self._tracklets = Tracklets()
         self._lives: dict[int, _Life] = {}
         self._ended: list[ChosenTrack] = []
 
@@ -134,16 +139,20 @@ class Chooser:
     def add(self, frame: Frame, tracked: list[Tracked]) -> None:
         """Take in the tracked boxes of the next frame."""
         boxes = np.array([one.box for one in tracked], np.float32).reshape(-1, 4)
-        covered = covered_shares(boxes)
-        for one, share in zip(tracked, covered.tolist(), strict=True):
-            life = self._lives.setdefault(one.track, _Life(frame.number, frame.time))
+        shares = covered_shares(boxes, boxes)
+        np.fill_diagonal(shares, 0.0)
+        numbered = self._tracklets.number(frame, tracked)
+        for one, known, share in zip(tracked, numbered, shares.max(axis=1, initial=0).tolist(), strict=True):
+            life = self._lives.setdefault(known.tracklet, _Life(frame.number, frame.time))
             life.last_frame, life.last_time = frame.number, frame.time
             reason = self._refused(one.box, share, frame)
+            if reason is None and not known.alone:
+                reason = TWO
             if reason is None:
                 self._offer(life, _candidate(frame, one, share, self.choosing.margin))
             else:
                 self._dropped[reason] += 1
-        for track in [t for t, life in self._lives.items() if frame.time - life.last_time > 2 * LOST_AFTER]:
+        for track in [t for t, life in self._lives.items() if frame.time - life.last_time > FORGOTTEN]:
             self._end(track)
 
     def finished(self) -> list[ChosenTrack]:
@@ -201,19 +210,6 @@ class Chooser:
             self._dropped[ALIKE] += len(sharp) - len(chosen)
             crops = sorted((one.crop for one in chosen), key=lambda crop: crop.frame)
             self._ended.append(ChosenTrack(track, life.first_frame, life.last_frame, crops))
-
-
-def covered_shares(boxes: np.ndarray) -> np.ndarray:
-    """The share of each box's area that the other box covers which covers most of it; N."""
-    if len(boxes) < 2:
-        return np.zeros(len(boxes))
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    np.fill_diagonal(common, 0)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    result: np.ndarray = common.max(axis=1) / area
-    return result
 
 
 def spread(candidates: list[_Candidate], count: int) -> list[_Candidate]:

@@ -95,10 +95,27 @@ def extract(job: Job, made_from: str, folder: Path, tools: Tools, watch: Callabl
             watch(settings.every)
     for track in chooser.close():
         writer.add(track)
-    outcome = footage.outcome
-    if not outcome.frames:
+    if not footage.outcome.frames:
         raise DataError(f"{job.path}: holds no frame that can be decoded; copy the recording anew, or remove it.")
-    facts = PartFacts(
+    dropped.update(chooser.dropped)
+    counts: dict[str, int] = getattr(detector, "counts", {})  # of boxes that a file brought
+    remarks = [*_remarks(footage.outcome, job), *(f"{count:,} boxes {what}" for what, count in counts.items() if count)]
+    facts = _facts(job, made_from, rate, footage.outcome, found, writer, dropped, remarks)
+    writer.finish(facts)
+    return facts
+
+
+def _facts(
+    job: Job,
+    made_from: str,
+    rate: float,
+    outcome: Outcome,
+    found: int,
+    writer: PartWriter,
+    dropped: Counter[str],
+    remarks: list[str],
+) -> PartFacts:
+    return PartFacts(
         made_from=made_from,
         modality=job.decision.modality,
         grounds=job.decision.grounds,
@@ -110,12 +127,10 @@ def extract(job: Job, made_from: str, folder: Path, tools: Tools, watch: Callabl
         detections=found,
         tracks=writer.tracks,
         crops=writer.crops,
-        dropped={reason: count for reason, count in [*dropped.items(), *chooser.dropped.items()] if count},
-        remarks=_remarks(outcome, job),
+        dropped={reason: count for reason, count in dropped.items() if count},
+        remarks=remarks,
         damaged=bool(outcome.damaged or outcome.missing),
     )
-    writer.finish(facts)
-    return facts
 
 
 def _shown(frame: Frame, region: Region | None) -> Frame:

@@ -81,10 +81,8 @@ def crop_table(placed: Sequence[Placed]) -> pd.DataFrame:
 
 def _table(one: Placed) -> pd.DataFrame:
     entry, rows = one.part.entry, one.part.rows()
-    table = rows.copy()
+    table = rows.assign(**{names.MODALITY: entry.modality, names.CAMERA: entry.camera})
     table[names.PATH] = [f"{entry.folder}/{file}" for file in rows["file"]]
-    table[names.MODALITY] = entry.modality
-    table[names.CAMERA] = entry.camera
     table[names.TRACK] = [f"{entry.key}-{track:06d}" for track in rows[names.TRACK]]
     table[names.TIME] = (rows[names.TIME] + one.start).round(3)
     for column in (names.FRAME, names.FIRST_FRAME, names.LAST_FRAME):

@@ -18,9 +18,9 @@ LOST_AFTER = 2.0
 """Seconds without a box after which a track has ended; whoever comes back later gets a new number."""
 SURE = 0.5
 """Boxes of at least this score begin tracks and are matched first; weaker ones only continue what is left."""
-LEAST_OVERLAP = 0.1
-"""Intersection over union of a box with where its track is expected; that of the library, low since people who walk
-past the camera move far between two frames of a slow video."""
+LEAST_OVERLAP = 0.05
+"""Intersection over union of a box with where its track is expected; low, since people who walk past the camera move
+far between two frames of a slow video."""
 BOXES_TO_BEGIN = 2
 """Frames in a row that a track needs before it is one."""
 
@@ -67,6 +67,7 @@ class _ByteTrack:
     def __init__(self, frame_rate: float) -> None:
         try:
             from trackers import ByteTrackTracker
+            from trackers.utils.state_representations import XCYCSRStateEstimator
         except ImportError as error:
             raise UsvireidError(
                 f"tracking needs the library `trackers` ({error}); install it with `pip install 'usvireid[video]'`."
@@ -78,6 +79,8 @@ class _ByteTrack:
             high_conf_det_threshold=SURE,
             minimum_consecutive_frames=BOXES_TO_BEGIN,
             minimum_iou_threshold=LEAST_OVERLAP,
+            # Middle, area and shape move, as in SORT; with four free edges a box that is half hidden bends the track.
+            state_estimator_class=XCYCSRStateEstimator,
         )
         self._least_step = 0.1 / frame_rate
         self._time: float | None = None

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from usvireid import names
-from usvireid.quality.charts import Chart, Key, Stroke
+from usvireid.quality.axes import Chart, Key, Stroke
 from usvireid.quality.svg import GRID, INK, inline_svg, page_style, stand_in
 from usvireid.search.calibration import Calibration, kind_name
 from usvireid.search.reliability import Bin

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import usvireid
 from usvireid import names
-from usvireid.quality.charts import Chart
+from usvireid.quality.axes import Chart
 from usvireid.search.index import Index
 from usvireid.search.reliability import Bin
 from usvireid.search.search import Found, Match

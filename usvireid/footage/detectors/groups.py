@@ -12,7 +12,7 @@ CORE = 0.6
 """Share of the width of a person's box that head, trunk and legs fill; arms and stride reach out of it."""
 PENALTY = 0.7
 """What a pixel of the core counts that is not in the mask, against 1 for one that is."""
-WORTH = 0.3
+WORTH = 0.25
 """A further person must explain this share of a core that nobody else does, penalties taken off."""
 STEPS = 8
 """Places tried within the width of a person, across and along."""
@@ -82,5 +82,5 @@ def _places(piece: Piece, size: PersonSize) -> np.ndarray:
     half = tall / ASPECT / 2
     boxes = np.column_stack([x - half, foot - tall, x + half, foot])
     inside = (x - half > piece.left - half) & (x + half < piece.right + half) & (foot - tall > piece.top - 0.1 * tall)
-    kept: np.ndarray = boxes[inside]
-    return kept
+    result: np.ndarray = boxes[inside]
+    return result

@@ -26,7 +26,7 @@ SHAPES = (1.6, 4.5)
 """Height over width, least and most, of a blob that may be one whole person alone."""
 SOLID = (0.35, 0.9)
 """Share of its box, least and most, that the blob of a person fills."""
-ONE = (1.35, 1.6)
+ONE = (1.2, 1.4)
 """Height and width, against those expected, up to which a blob is one person."""
 PART = 0.45
 """Height against the expected one below which a blob is no person, nor what shows of one."""
@@ -89,9 +89,8 @@ class Motion:
                 found.append(_Found(piece.box, fit, _is_whole(piece, mask)))
             else:
                 boxes, shares = split(mask, piece, size)
-                found += [
-                    _Found(tuple(box), share, False) for box, share in zip(boxes.tolist(), shares.tolist(), strict=True)
-                ]
+                pairs = zip(boxes.tolist(), shares.tolist(), strict=True)
+                found += [_Found(tuple(box), share, False) for box, share in pairs]
         return found
 
 
