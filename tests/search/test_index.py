@@ -82,9 +82,9 @@ def test_crops_without_tracks_are_ranked_without_a_chance(capfd: Captured, tmp_p
     found = json.loads(out)
     assert not found["calibrated"]
     assert "no tracks" in found["why_not"]
-    assert len(found["results"]) == 20
-    assert all(one["chance"] is None and len(one["crops"]) == 1 for one in found["results"])
-    scores = [one["score"] for one in found["results"]]
+    assert len(found["matches"]) == 20
+    assert all(one["chance"] is None and len(one["crops"]) == 1 for one in found["matches"])
+    scores = [one["score"] for one in found["matches"]]
     assert scores == sorted(scores, reverse=True)
     code, out, _ = call(capfd, "search", tmp_path / "index", "visible/00_0.png", "--top", "1")
     assert "No chance is given: the crops have no tracks" in out
