@@ -17,7 +17,7 @@ from usvireid.data.crops import Crops
 from usvireid.encoders.features import Features
 from usvireid.matching.labels import PseudoLabels
 from usvireid.quality import coefficients
-from usvireid.quality.confidence import Cues, Logistic
+from usvireid.quality.confidence import Cues, Logistic, suited
 from usvireid.quality.examined import Examined, examine
 
 Kind = Literal["cluster", "link", "crop"]
@@ -96,7 +96,7 @@ def doubts_of(
 
 def _mixed(seen: Examined, least: float) -> Iterator[Doubt]:
     """Clusters that may hold more than one person."""
-    model = coefficients.PART if "seat" in seen.part_cues else coefficients.PART_BY_LABELS
+    model = suited(coefficients.PART, seen.part_cues)
     chance = model.chance(seen.part_cues, len(seen.parts))
     members = seen.parts.members()
     for number in np.flatnonzero(chance >= least).tolist():
@@ -112,11 +112,12 @@ def _mixed(seen: Examined, least: float) -> Iterator[Doubt]:
 
 def _divided(seen: Examined, least: float) -> Iterator[Doubt]:
     """Clusters of one modality that may be one person."""
-    chance = coefficients.PAIR.chance(seen.pair_cues, len(seen.pairs))
+    model = suited(coefficients.PAIR, seen.pair_cues)
+    chance = model.chance(seen.pair_cues, len(seen.pairs))
     members = seen.parts.members()
     for number in np.flatnonzero(chance >= least).tolist():
         first, second = members[seen.pairs.one[number]], members[seen.pairs.other[number]]
-        reason = _why(coefficients.PAIR, seen.pair_cues, number, _WHY_DIVIDED) or "they are next to each other"
+        reason = _why(model, seen.pair_cues, number, _WHY_DIVIDED) or "they are next to each other"
         modality = names.MODALITIES[seen.parts.modality[seen.pairs.one[number]]]
         text = f"These two {modality} clusters of {len(first)} and {len(second)} crops may be one person: {reason}."
         yield Doubt("cluster", float(chance[number]), text, _both(first, second), first, second, together=False)
@@ -124,8 +125,7 @@ def _divided(seen: Examined, least: float) -> Iterator[Doubt]:
 
 def _links(seen: Examined, least: float) -> Iterator[Doubt]:
     """Links that may join two people, and clusters that may be one person and are not linked."""
-    by_features = any(name.startswith("margin") for name in seen.link_cues)
-    model = coefficients.LINK if by_features else coefficients.LINK_BY_LABELS
+    model = suited(coefficients.LINK, seen.link_cues)
     same = model.chance(seen.link_cues, len(seen.links))
     chance = np.where(seen.links.linked, 1 - same, same)
     members = seen.parts.members()
@@ -145,7 +145,7 @@ def _links(seen: Examined, least: float) -> Iterator[Doubt]:
 
 def _crops(seen: Examined, least: float) -> Iterator[Doubt]:
     """Crops that may be of another person than the cluster that they are in."""
-    model = coefficients.CROP if "seat" in seen.crop_cues else coefficients.CROP_BY_LABELS
+    model = suited(coefficients.CROP, seen.crop_cues)
     parts = seen.parts
     chance = model.chance(seen.crop_cues, len(parts.part))
     members = parts.members()

@@ -30,7 +30,7 @@ _BY_CAMERA = 0.75
 _SPLIT_TRACKS, _JOINED_TRACKS = 0.1, 0.02
 _TORN = 0.05
 _MISPLACED, _MISPLACED_FROM_FILE = 0.3, 0.12
-_AT_CHANCE, _HARDLY_BEYOND, _SURE = 0.015, 0.035, 0.025
+_AT_CHANCE, _HARDLY_BEYOND, _SURE = 0.0125, 0.025, 0.02
 _LOOK_WRONG = 0.5
 
 
@@ -287,7 +287,10 @@ def _chance(quality: Quality) -> list[Finding]:
     beyond, error = (value_of(quality, "across", key) for key in ("beyond_chance", "beyond_chance_error"))
     if beyond is None or error is None or error > _SURE or beyond > _HARDLY_BEYOND:
         return []
-    seen = f"upper and lower bodies agree on who is who hardly more than strangers would ({beyond:+.3f} ± {error:.3f})"
+    seen = (
+        "head, hips and legs, each by itself, agree on who is who hardly more than they would about strangers "
+        f"({beyond:+.3f} ± {error:.3f})"
+    )
     remedy = (
         "If they show the same people, the images are too hard for this: look at the matches, and raise "
         "training.intra_epochs. If they do not, nothing can be learnt across them: training.intra_epochs at the number "
