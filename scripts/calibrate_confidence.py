@@ -71,15 +71,16 @@ Table = tuple[dict[str, np.ndarray], np.ndarray]
 """Cues (a value each for n things) and what is true of the things (bool, n)."""
 
 
-def tables_of(folder: Path, epochs: list[int], display: Display) -> list[dict[str, Table]]:
+def tables_of(folder: Path, shares: list[float], display: Display) -> list[dict[str, Table]]:
     """For each of some epochs of a run, what is judged with its cues and the truth."""
     run = Run.open(folder)
+    last = max(line["epoch"] for line in run.metrics())
     data = training_data(open_data(run.data, run.settings, display), run.settings)
     crops, compute = data.crops.without_identities(), choose_compute("cpu", "float32")
     gradients = gradient_features(crops, data.images, compute.device, progress=lambda count: None)
     encoder = make_encoder(run.settings)
     found = []
-    for epoch in epochs:
+    for epoch in (max(2, round(share * last)) for share in shares):
         restore_encoder(encoder, read_epoch(run.checkpoints, epoch - 1))
         features = extract(encoder.eval(), crops, data.images, compute, batch=128, progress=lambda count: None)
         labels = PseudoLabels.read(run.labels_file(epoch), crops)
@@ -173,11 +174,11 @@ def main() -> None:
     """Fit, print the tables of reliability, and write the constants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", help="run folders, two or more")
-    parser.add_argument("--epochs", default="3,5,8", help="whose labels are taken, separated by commas")
+    parser.add_argument("--at", default="0.4,0.7,1", help="shares of the epochs at which labels are taken")
     parser.add_argument("--write", type=Path, help="file for the constants; none: they are printed")
     options = parser.parse_args()
-    epochs, display = [int(epoch) for epoch in options.epochs.split(",")], Display()
-    tables = [tables_of(folder, epochs, display) for folder in sorted(options.runs)]
+    shares, display = [float(share) for share in options.at.split(",")], Display()
+    tables = [tables_of(folder, shares, display) for folder in sorted(options.runs)]
     fit = [table for run in tables[::2] for table in run]
     held_out = [table for run in tables[1::2] for table in run]
     text = HEADER

@@ -21,7 +21,7 @@ _MANY_OUTLIERS, _MOSTLY_OUTLIERS = 0.3, 0.5
 _SWOLLEN_SHARE, _SWOLLEN_TIMES_MEDIAN = 0.25, 5
 """A cluster this large among far smaller ones is suspicious. `clustering.advice.GIANT_SHARE` is another thing: the
 share at which an eps has put everybody together, whatever the other clusters are."""
-_BELOW_ADVICE = 0.05
+_BELOW_ADVICE, _CHANGED = 0.05, 0.9
 _FEW_MATCHED = 0.3
 _UNSTABLE = 0.5
 _UNEVEN = 2.0
@@ -157,7 +157,9 @@ def _split(quality: Quality, modality: str) -> list[Finding]:
     if advised is None or eps is None or advised < eps + _BELOW_ADVICE:
         return []
     agreement = value_of(quality, modality, "larger_eps_agreement")
-    changed = "" if agreement is None else f", and a slightly larger one gives others (adjusted Rand {agreement:.2f})"
+    changed = ""
+    if agreement is not None and agreement < _CHANGED:
+        changed = f", and with a slightly larger one the clusters change (adjusted Rand {agreement:.2f})"
     return [
         Finding(
             "warning",
@@ -194,8 +196,8 @@ def _tracks(quality: Quality, modality: str) -> list[Finding]:
         findings.append(Finding("warning", text))
     if joined is not None and joined > _JOINED_TRACKS:
         text = (
-            f"{percent(joined)} of the pairs of people that a {modality} camera saw at the same time are in one "
-            f"cluster; {remedy}"
+            f"{percent(joined)} of the pairs of people that one {modality} camera saw at the same time are in "
+            f"one cluster; {remedy}"
         )
         findings.append(Finding("warning", text))
     return findings
