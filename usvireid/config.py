@@ -332,6 +332,13 @@ class EvaluationSettings(_Part):
     rerank: bool = Field(False, description="also score k-reciprocally re-ranked distances, as rows of their own")
 
 
+class ReportSettings(_Part):
+    """What `report.html` shows of people."""
+
+    images: bool = Field(True, description="pictures of crops; without them the file can be shared more freely")
+    blur_faces: bool = Field(False, description="blur the head region of every picture")
+
+
 class Settings(_Part):
     """Everything a run is made of."""
 
@@ -359,6 +366,7 @@ class Settings(_Part):
     selection: SelectionSettings = SelectionSettings()
     quality: QualitySettings = QualitySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    report: ReportSettings = ReportSettings()
     options: dict[str, Any] = Field({}, description="settings of your own recipe; free form")
 
     @model_validator(mode="after")
@@ -395,6 +403,8 @@ RESUMABLE = frozenset(
         "evaluation.draw",
         "evaluation.shots",
         "evaluation.rerank",
+        "report.images",
+        "report.blur_faces",
     }
 )
 

@@ -78,7 +78,7 @@ def examine_run(folder: Path, display: Display, device: str | None = None, with_
         return Examination(run, data, labels, None, None)
     compute = choose_compute(device or run.settings.device, run.settings.precision)
     experiment = Experiment(run.settings, data.crops, data.images, compute, display)
-    epoch = _epoch_before(run, path)
+    epoch = epoch_before(run, path)
     if epoch is None:
         experiment.load_weights()
     else:
@@ -86,7 +86,7 @@ def examine_run(folder: Path, display: Display, device: str | None = None, with_
     return Examination(run, data, labels, experiment.extract_features(), experiment.gradient_features())
 
 
-def _epoch_before(run: Run, labels: Path) -> int | None:
+def epoch_before(run: Run, labels: Path) -> int | None:
     """The newest epoch with a checkpoint before that of the labels, or the oldest there is where all are later.
 
     The encoder after the epoch before has made the labels; later ones have been taught them.

@@ -28,11 +28,15 @@ _NAMED_BAD_IMAGES = 5
 
 @dataclass(frozen=True)
 class Data:
-    """The readable crops of a data folder, their pixels, and how the images of each camera look."""
+    """The readable crops of a data folder, their pixels, and how the images of each camera look.
+
+    `left_out` counts the images that cannot be read.
+    """
 
     crops: Crops
     images: Images
     looks: Sequence[Looks] = ()
+    left_out: int = 0
 
     def rows(self, rows: np.ndarray) -> Data:
         """Some of the crops as data of their own."""
@@ -68,7 +72,7 @@ def open_data(path: Path, settings: Settings, display: Display) -> Data:
     looks = look_at(readable, lambda rows: store.images[rows])
     for doubt in doubts_about_looks(looks):
         display.warn(doubt)
-    return Data(readable, lambda rows: store.images[rows], looks)
+    return Data(readable, lambda rows: store.images[rows], looks, len(bad))
 
 
 def training_data(data: Data, settings: Settings) -> Data:

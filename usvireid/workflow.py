@@ -26,6 +26,8 @@ from usvireid.quality.truth import truth_of
 from usvireid.recipe import named_faults
 from usvireid.report import report_on
 from usvireid.resources import load_pipeline, locate
+from usvireid.review.answer import standing
+from usvireid.review.answers import read_answers
 from usvireid.run import Run
 from usvireid.summary import summary_table
 from usvireid.training.checkpoint import checkpoint_files, latest_checkpoint, read_epoch, remove_old
@@ -187,6 +189,7 @@ class Workflow:
             )
 
     def _clustered(self, epoch: int) -> PseudoLabels:
+        self.experiment.heed(read_answers(self.run.reviews, self.display.warn_once))
         with named_faults(self._recipe_file, f"cluster() failed in epoch {epoch}"):
             labels = self.recipe.cluster(self.experiment, epoch)
         if not isinstance(labels, PseudoLabels):
@@ -218,6 +221,7 @@ class Workflow:
             "labels": path.name,
             "eps": self.experiment.monitor.eps,
             "edited": self.run.is_edited(path),
+            "answers": len(standing(self.experiment.answers)),
             "clusters": {name: measured[name]["clusters"] for name in names.MODALITIES},
             "outliers": {name: measured[name]["outliers"] for name in names.MODALITIES},
             "quality": measured,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from usvireid import names
-from usvireid.quality.charts import STROKES, Chart, Series, Stroke, line_chart, stacked_bars
+from usvireid.quality.axes import STROKES, Chart, Stroke
+from usvireid.quality.charts import Series, line_chart, stacked_bars
 from usvireid.quality.lines import Lines, find, number, one_line_per_epoch, score_rows
 
 _STEPS = ("extract", "knn", "jaccard", "cluster", "match", "train", "evaluate")
@@ -23,6 +24,10 @@ def curves(lines: Lines) -> list[Chart]:
     mark = _cross_phase(lines)
     shared = Series("matched across both", "shared", _column(lines, "quality", "shared_identities"), "dotted")
     speed = Series("images per second", "tone5", _column(lines, "images_per_second"))
+    memory = [
+        Series("main memory", "tone0", _column(lines, "peak_memory_mb")),
+        Series("GPU memory", "tone1", _column(lines, "peak_gpu_memory_mb"), "dashed"),
+    ]
     charts = [
         line_chart("Clusters", epochs, [*_by_modality(lines, "clusters", "clusters"), shared], mark=mark),
         line_chart("Crops in no cluster", epochs, _by_modality(lines, "outliers", "outliers"), mark=mark),
@@ -33,6 +38,7 @@ def curves(lines: Lines) -> list[Chart]:
         line_chart("mAP", epochs, _scores(lines, "mAP"), unit="%", mark=mark),
         stacked_bars("Time by step", epochs, _seconds(lines), unit=" s"),
         line_chart("Training images per second", epochs, [speed], mark=mark),
+        line_chart("Peak memory", epochs, memory, unit=" MB"),
     ]
     return [chart for chart in charts if chart is not None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,6 +26,7 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
+from usvireid.review.answer import Answer
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
     Checkpoint,
@@ -96,6 +97,7 @@ class Experiment:
         self._features: Features | None = None
         self._gradients: Features | None = None
         self._constraints: Constraints | None = None
+        self.answers: list[Answer] = []
 
     def load_weights(self) -> None:
         """Start from the weights file of the settings, if one is named. A run that goes on needs it no more."""
@@ -132,10 +134,15 @@ class Experiment:
                 self._gradients = gradient_features(self.crops, self.images, self.compute.device, progress=advance)
         return self._gradients
 
+    def heed(self, answers: Sequence[Answer]) -> None:
+        """From now on know what a person has answered in a review."""
+        if answers != self.answers:
+            self.answers, self._constraints = list(answers), None
+
     def constraints(self) -> Constraints:
         """What is known about who is whom among the training crops; see `usvireid.training.knowledge`."""
         if self._constraints is None:
-            self._constraints, contradictions = gathered(self.crops, self.settings.constraints)
+            self._constraints, contradictions = gathered(self.crops, self.settings.constraints, self.answers)
             if contradictions:
                 self.display.warn_once(
                     f"{contradictions} statements about who is whom contradict weightier ones and were left out"
