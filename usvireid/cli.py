@@ -175,13 +175,16 @@ def review(
     ] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many questions.")] = 300,
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
     device: DeviceOption = None,
 ) -> None:
     """Look through the most doubtful labels of a run on a page of this machine, and say what is right."""
     from usvireid.display import Display
     from usvireid.review.serve import review_run
 
-    review_run(run_folder, port, browser, top, device, Display())
+    review_run(run_folder, port=port, browser=browser, top=top, features=features, device=device, display=Display())
 
 
 @app.command()

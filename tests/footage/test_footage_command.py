@@ -78,6 +78,7 @@ def test_the_table_at_the_end(capfd: pytest.CaptureFixture[str], footage: Footag
     for part in ("gate-day: 90 frames (9.0 s)", "3 tracks, 6 crops", "x real time", "boxes that gave no crop:"):
         assert part in said
     assert "training needs infrared crops too" in said
+    assert "boxes of no frame" not in said
     assert "gate-day" in out
     code, out, err = call(capfd, "footage", "ingest", folder / "day.mp4", *options, "--out", tmp_path / "data")
     assert "before" in out

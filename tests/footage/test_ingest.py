@@ -95,6 +95,17 @@ def test_a_crop_shows_one_person_and_a_track_is_one_person(footage: Footage, who
     assert all(set(seen) == {1, 2, 3} for _, seen in identities.groupby("camera")["identity"])
 
 
+def test_the_house_finds_the_same_people_without_being_told(footage: Footage, tmp_path: Path) -> None:
+    folder, truth = footage
+    both = [recordings_of([str(folder / f"{kind}.mp4")], {"name": kind}, {})[0] for kind in ("day", "night")]
+    ingest(both, tmp_path / "data", Display(), own_tools())
+    table = pd.read_csv(tmp_path / "data" / names.MANIFEST_FILE)
+    assert table.groupby("camera")["modality"].first().to_dict() == {"day": "visible", "night": "infrared"}
+    found = table.assign(identity=[_identity(row, truth[str(row.camera)]) for row in table.itertuples()])
+    assert all(set(seen) == {1, 2, 3} for _, seen in found.groupby("camera")["identity"])
+    assert all(len(set(track)) == 1 for _, track in found.groupby("track")["identity"])
+
+
 def _identity(row: Any, truth: pd.DataFrame) -> int:
     near = truth[truth["frame"] == row.frame]
     middle = np.abs((near["left"] + near["right"]) / 2 - (row.left + row.width / 2))
@@ -180,6 +191,25 @@ def test_a_redo_that_is_interrupted_leaves_what_was_there_and_is_done_by_the_nex
     ingest(fewer, out, Display(), told(footage[1]))
     ingest(fewer + recordings(footage, "night"), plain, Display(), told(footage[1]))
     assert tree(out) == tree(plain)
+
+
+def test_a_redo_of_what_was_never_finished_makes_no_table_before_the_end(footage: Footage, tmp_path: Path) -> None:
+    out, calls = tmp_path / "data", 0
+
+    def stop() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(recordings(footage, "day", "night"), out, Display(), told(footage[1], stop))
+    fewer = [replace(one, settings=_with(one, crops=2)) for one in recordings(footage, "day", "night")]
+    calls = 0
+    with pytest.raises(KeyboardInterrupt):
+        ingest(fewer, out, Display(), told(footage[1], stop), redo=True)
+    assert (out / "visible/day/day/part.json").exists()
+    assert not (out / names.MANIFEST_FILE).exists()
 
 
 def _with(recording: Recording, **changes: Any) -> Any:

@@ -63,15 +63,26 @@ def test_doubts_become_questions_in_their_order(labels: PseudoLabels, crops: Cro
     ]
 
 
-def test_doubts_about_the_same_crops_are_one_question(labels: PseudoLabels, crops: Crops) -> None:
-    doubts = [
-        doubt("crop", rows(1), rows(0, 2), True, "one"),
-        doubt("cluster", rows(0, 1), rows(2), True, "two"),
-        doubt("crop", rows(1), rows(0, 2), True, "one"),
-    ]
-    task = questions(labels, crops, doubts, 1)[0]
-    assert sides(task) == (CLUSTER, [0, 1, 2], [], [1, 2])
-    assert task.reason == "one two"
+def test_of_a_part_and_single_crops_of_one_group_the_part_is_picked(labels: PseudoLabels, crops: Crops) -> None:
+    single, part = (
+        doubt("crop", rows(1), rows(0, 3, 2), True, "one"),
+        doubt("cluster", rows(0, 1), rows(2, 3), True, "two"),
+    )
+    for doubts in ([single, part], [part, single]):
+        task = questions(labels, crops, doubts, 1)[0]
+        assert sides(task) == (CLUSTER, [0, 1, 2, 3], [], [2, 3])
+        assert task.reason == "two"
+
+
+def test_single_crops_of_one_group_are_picked_together_unless_they_are_most_of_it(
+    labels: PseudoLabels, crops: Crops
+) -> None:
+    group = {0, 1, 2, 3, 4}
+    doubts = [doubt("crop", rows(crop), rows(*sorted(group - {crop})), True, f"{crop}.") for crop in (4, 1, 0)]
+    task = questions(labels, crops, doubts[:2], 1)[0]
+    assert sides(task) == (CLUSTER, [0, 1, 2, 3, 4], [], [1, 4])
+    assert task.reason == "4. So may the 2 that are picked."
+    assert sides(questions(labels, crops, doubts, 1)[0])[3] == [4]
 
 
 def test_after_the_doubts_come_all_clusters_and_links_once(labels: PseudoLabels, crops: Crops) -> None:

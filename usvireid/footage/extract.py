@@ -98,13 +98,22 @@ def extract(job: Job, made_from: str, folder: Path, tools: Tools, watch: Callabl
     if not footage.outcome.frames:
         raise DataError(f"{job.path}: holds no frame that can be decoded; copy the recording anew, or remove it.")
     dropped.update(chooser.dropped)
-    facts = _facts(job, made_from, rate, footage.outcome, found, writer, dropped)
+    counts: dict[str, int] = getattr(detector, "counts", {})  # of boxes that a file brought
+    remarks = [*_remarks(footage.outcome, job), *(f"{count:,} boxes {what}" for what, count in counts.items() if count)]
+    facts = _facts(job, made_from, rate, footage.outcome, found, writer, dropped, remarks)
     writer.finish(facts)
     return facts
 
 
 def _facts(
-    job: Job, made_from: str, rate: float, outcome: Outcome, found: int, writer: PartWriter, dropped: Counter[str]
+    job: Job,
+    made_from: str,
+    rate: float,
+    outcome: Outcome,
+    found: int,
+    writer: PartWriter,
+    dropped: Counter[str],
+    remarks: list[str],
 ) -> PartFacts:
     return PartFacts(
         made_from=made_from,
@@ -119,7 +128,7 @@ def _facts(
         tracks=writer.tracks,
         crops=writer.crops,
         dropped={reason: count for reason, count in dropped.items() if count},
-        remarks=_remarks(outcome, job),
+        remarks=remarks,
         damaged=bool(outcome.damaged or outcome.missing),
     )
 

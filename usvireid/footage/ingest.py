@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from usvireid import names
 from usvireid.display import Display
 from usvireid.errors import DataError, UsvireidError
 from usvireid.files import held
@@ -112,7 +113,8 @@ def ingest(
     jobs, left_out = _jobs(recordings, display, strict)
     for detector, modality in dict.fromkeys((job.detector, job.decision.modality) for _, job in jobs):
         tools.detector(detector, modality)  # says now what is wrong with it
-    wanted = [make_entry(recording, job.decision.modality) for recording, job in jobs]
+    digests: dict[Path, str] = {}
+    wanted = [make_entry(recording, job.decision.modality, digests) for recording, job in jobs]
     joined(standing, wanted, redo)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -207,7 +209,7 @@ def _one(
     except BaseException:  # also where a person stops it
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    if standing_folders(out, entry):  # no table may name crops that are about to go
+    if standing_folders(out, entry) and (out / names.MANIFEST_FILE).exists():  # it may name no crops that are to go
         write_manifest(out, _finished(out, [other for other in ledger if other is not entry]), display.warn)
     take_place(out, entry)
     return Done(entry, facts, time.monotonic() - begin)

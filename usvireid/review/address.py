@@ -9,10 +9,12 @@ import re
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from usvireid.errors import UsvireidError
 
-ADDRESS_FILE = ".review.json"
+LOOPBACK: Final = "127.0.0.1"
+ADDRESS_FILE: Final = ".review.json"
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 

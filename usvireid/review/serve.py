@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import socket
 import webbrowser
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from usvireid import names
 from usvireid.display import Display
 from usvireid.doubts import examine_run
 from usvireid.errors import UsageError, UsvireidError
-from usvireid.review.address import Address, keep_address, last_address
+from usvireid.review.address import LOOPBACK, Address, keep_address, last_address
 from usvireid.review.answer import standing
 from usvireid.review.answers import mend, read_answers, set_aside
 from usvireid.review.pictures import Pictures
@@ -24,7 +24,9 @@ _SHOWN_OF_TORN = 60
 _RESERVED: Final = 1024
 
 
-def review_run(folder: Path, port: int, browser: bool, top: int, device: str | None, display: Display) -> None:
+def review_run(
+    folder: Path, *, port: int, browser: bool, top: int, features: bool, device: str | None, display: Display
+) -> None:
     """Serve the review of a run on the loopback interface until Ctrl-C.
 
     Args:
@@ -32,6 +34,7 @@ def review_run(folder: Path, port: int, browser: bool, top: int, device: str | N
         port: to listen on; 0: that of the last review of this run, or any that is free.
         browser: open the page in the user's browser.
         top: at most so many questions.
+        features: extract the features that most doubts rest on.
         device: what the encoder computes on; None: as the run has it.
         display: where to say the address.
 
@@ -39,24 +42,17 @@ def review_run(folder: Path, port: int, browser: bool, top: int, device: str | N
         UsageError: not a run folder, no labels yet, or a port that is taken or reserved.
         UsvireidError: the web server is not installed, or the folder cannot be written to.
     """
-    if 0 < port < _RESERVED:
-        raise UsageError(f"--port {port}: ports below {_RESERVED} are reserved; give another, or 0 for any.")
+    _refuse_port(port)
     try:
         from waitress.server import create_server
 
-        from usvireid.review.server import LOOPBACK, make_app
+        from usvireid.review.server import make_app
     except ModuleNotFoundError as error:
         raise UsvireidError(f"review needs {error.name}; install it with: pip install 'usvireid[review]'.") from None
-    session, pictures = open_session(folder, top, device, display)
+    session, pictures = open_session(folder, top, features, device, display)
     last = last_address(folder)
-    app = make_app(session, pictures, last.key)
-    for wanted in [port] if port else [last.port, 0]:
-        try:
-            server = create_server(app, host=LOOPBACK, port=wanted, threads=_THREADS)
-            break
-        except OSError as error:
-            if port or error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise UsageError(f"--port {wanted}: cannot be listened on ({error.strerror}); give another.") from None
+    wanted = port or (last.port if _is_free(last.port) else 0)
+    server = create_server(make_app(session, pictures, last.key), host=LOOPBACK, port=wanted, threads=_THREADS)
     address = Address(int(server.effective_port), last.key)
     keep_address(folder, address)
     url = f"http://{LOOPBACK}:{address.port}/{address.key}/"
@@ -68,7 +64,9 @@ def review_run(folder: Path, port: int, browser: bool, top: int, device: str | N
     display.say(f"{session.path}: {held} answers; `usvireid run --out {folder}` uses them from its next epoch on")
 
 
-def open_session(folder: Path, top: int, device: str | None, display: Display) -> tuple[Session, Pictures]:
+def open_session(
+    folder: Path, top: int, features: bool, device: str | None, display: Display
+) -> tuple[Session, Pictures]:
     """The questions and answers of a run, and the pictures of its crops.
 
     A last answer that was cut off when a process was killed is set aside and said.
@@ -76,24 +74,42 @@ def open_session(folder: Path, top: int, device: str | None, display: Display) -
     Args:
         folder: the run folder.
         top: at most so many questions.
+        features: extract the features that most doubts rest on.
         device: what the encoder computes on; None: as the run has it.
         display: where to show progress.
 
     Raises:
         UsvireidError: not a run folder, no labels yet, its data are gone, or the answers are damaged.
     """
-    path = folder / names.REVIEWS_FILE
-    Run.open(folder)
+    path = Run.open(folder).reviews
     torn = mend(path)
     if torn:
         shown = torn[:_SHOWN_OF_TORN].decode(errors="replace")
         display.warn(f"{path}: the last line was cut off ({shown}...); kept in {set_aside(path).name}, give it again")
     held = standing(read_answers(path))
-    seen = examine_run(folder, display, device)
+    seen = examine_run(folder, display, device, features)
     crops = seen.data.crops
     gone = {name for answer in held for name in answer.crops}.difference(crops.table[names.PATH])
     if gone:
-        display.warn(f"{path}: {len(gone)} crops in the answers are gone from the data or unreadable; left out")
+        display.warn(f"{path}: crops in the answers that are gone from the data, or unreadable: {len(gone)}; left out")
     tasks = questions(seen.labels, crops, seen.doubts(order="gain"), top)
     title = f"{folder.resolve().name}, {seen.run.latest_labels().stem.replace('_', ' ')}"
     return Session(path, crops, tasks, title), Pictures(crops, seen.data.images)
+
+
+def _refuse_port(port: int) -> None:
+    """Say at once, not after minutes of extracting features, that a port cannot be had."""
+    if 0 < port < _RESERVED:
+        raise UsageError(f"--port {port}: ports below {_RESERVED} are reserved; give another, or 0 for any.")
+    if not _is_free(port):
+        raise UsageError(f"--port {port}: another program listens there; give another, or 0 for any.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

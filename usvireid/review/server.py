@@ -17,11 +17,11 @@ from flask import Blueprint, Flask, Response, abort, jsonify, render_template, r
 from werkzeug.exceptions import HTTPException
 
 from usvireid.errors import UsvireidError
+from usvireid.review.address import LOOPBACK
 from usvireid.review.answers import StaleAnswer
 from usvireid.review.pictures import MEDIA_TYPE, Pictures
 from usvireid.review.session import Deed, RefusedAnswer, Session
 
-LOOPBACK: Final = "127.0.0.1"
 TOKEN_HEADER: Final = "X-Review-Token"
 
 _LARGEST_REQUEST = 2**20

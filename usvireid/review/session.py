@@ -17,6 +17,7 @@ from usvireid.data.crops import Crops
 from usvireid.quality.rendering import shown
 from usvireid.review.answer import APART, DIFFERENT, JUNK, SAME, UNDO, Answer, standing
 from usvireid.review.answers import StaleAnswer, append_answer, read_answers
+from usvireid.review.settled import Settled
 from usvireid.review.tasks import CLUSTER, Task
 
 CONFIRM: Final = "confirm"
@@ -81,14 +82,15 @@ class Session:
         }
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
-        self._answers: list[Answer] = []
+        self._answers: tuple[Answer, ...] = ()
+        self._known: tuple[tuple[Answer, ...], Settled] | None = None
         digest = hashlib.sha256("\n".join(self._paths).encode())
         for task in self.tasks:
             digest.update(b"|".join((task.kind.encode(), task.first.tobytes(), task.second.tobytes())))
         self.digest = digest.hexdigest()[:16]
         """Of the questions: a page that has others must be loaded anew."""
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> tuple[Answer, ...]:
         """All answers so far, those of other processes among them.
 
         Raises:
@@ -97,9 +99,9 @@ class Session:
         with self._lock:
             stamp = self._stamp_now()
             if stamp != self._stamp:
-                self._answers = read_answers(self.path)
+                self._answers = tuple(read_answers(self.path))
                 self._stamp = stamp
-            return list(self._answers)
+            return self._answers
 
     def do(self, deed: Deed) -> Answer:
         """Write what a person did as an answer; it is on the disk when this returns.
@@ -130,8 +132,8 @@ class Session:
     def state(self) -> dict[str, Any]:
         """What the page shows around the question: plain JSON values."""
         answers = self.answers()
-        held = standing(answers)
-        done = self._done(held)
+        held, settled = standing(answers), self._settled(answers)
+        done = [number for number, task in enumerate(self.tasks) if settled.settles(task)]
         return {
             "digest": self.digest,
             "title": self.title,
@@ -154,8 +156,8 @@ class Session:
         if not 0 <= number < len(self.tasks):
             raise IndexError(number)
         task = self.tasks[number]
-        held = standing(self.answers())
-        junk = self._junk(held)
+        answers = self.answers()
+        held, junk = standing(answers), self._settled(answers).junk
         about = [answer for answer in held if self._concerns(answer, task)]
         sides = [side for side in (task.first, task.second) if len(side)]
         return {
@@ -187,15 +189,15 @@ class Session:
         about = [place for place, task in enumerate(self.tasks) if self._concerns(answer, task)]
         return about[0] if about else -1
 
-    def _meant(self, deed: Deed, answers: Sequence[Answer]) -> tuple[list[int], list[int], str]:
+    def _meant(self, deed: Deed, answers: tuple[Answer, ...]) -> tuple[list[int], list[int], str]:
         """The rows of both sides and the action of the answer that a deed means."""
         if deed.action == UNDO:
             if deed.undoes is None:
                 raise RefusedAnswer("There is nothing to undo.")
             return [], [], UNDO
-        junk = self._junk(standing(answers))
+        junk = self._settled(answers).junk
         task = self._task(deed.task)
-        first, second = ([row for row in side.tolist() if row not in junk] for side in (task.first, task.second))
+        first, second = ([row for row in side.tolist() if not junk[row]] for side in (task.first, task.second))
         picked = list(dict.fromkeys(deed.picked))
         if not set(picked) <= set(task.rows.tolist()):
             raise RefusedAnswer("A picked crop is not on this page; load it anew.")
@@ -226,10 +228,10 @@ class Session:
             raise RefusedAnswer("Pick the crops of one person first (space), and leave those of the others.")
         return inside, rest, DIFFERENT
 
-    def _merged(self, rows: list[int], deed: Deed, junk: set[int]) -> tuple[list[int], list[int], str]:
+    def _merged(self, rows: list[int], deed: Deed, junk: np.ndarray) -> tuple[list[int], list[int], str]:
         held = self._task(deed.partner)
         known = set(rows)
-        others = [row for row in held.rows.tolist() if row not in junk and row not in known]
+        others = [row for row in held.rows.tolist() if not junk[row] and row not in known]
         if deed.partner == deed.task or not others or not rows:
             raise RefusedAnswer("Hold one group (m), go to another one and press m there.")
         return others, rows, SAME
@@ -239,14 +241,14 @@ class Session:
             raise RefusedAnswer("There is no such question; load the page anew.")
         return self.tasks[number]
 
-    def _side(self, rows: np.ndarray, task: Task, junk: set[int], whole: bool) -> dict[str, Any]:
+    def _side(self, rows: np.ndarray, task: Task, junk: np.ndarray, whole: bool) -> dict[str, Any]:
         picked = set(task.picked.tolist())
         some = rows if whole else _some(rows, picked)
         kinds = {self._modality[row] for row in rows.tolist()}
         return {
             "modality": " and ".join(kind for kind in names.MODALITIES if kind in kinds),
             "count": len(rows),
-            "crops": [self._crop(row, row in picked, row in junk) for row in some.tolist()],
+            "crops": [self._crop(row, row in picked, bool(junk[row])) for row in some.tolist()],
         }
 
     def _crop(self, row: int, picked: bool, junk: bool) -> dict[str, Any]:
@@ -264,30 +266,17 @@ class Session:
     def _rows_of(self, answer: Answer) -> set[int]:
         return {self._row[path] for path in answer.crops if path in self._row}
 
-    def _junk(self, held: Sequence[Answer]) -> set[int]:
-        return set().union(*(self._rows_of(answer) for answer in held if answer.action == JUNK))
-
     def _concerns(self, answer: Answer, task: Task) -> bool:
         """Whether an answer says something about two crops of a question, or that one of them is junk."""
         shared = self._rows_of(answer).intersection(task.rows.tolist())
         return len(shared) >= (1 if answer.action == JUNK else 2)
 
-    def _done(self, held: Sequence[Answer]) -> list[int]:
-        """The questions that are answered: all their crops that are no junk stand in one answer."""
-        junk = self._junk(held)
-        given = [self._rows_of(answer) for answer in held if answer.action != JUNK]
-        with_row: dict[int, list[int]] = {}
-        for place, rows in enumerate(given):
-            for row in rows:
-                with_row.setdefault(row, []).append(place)
-        done = []
-        for number, task in enumerate(self.tasks):
-            sides = [set(side.tolist()) - junk for side in (task.first, task.second) if len(side)]
-            left = set().union(*sides)
-            pointless = len(left) < 2 or not all(sides)
-            if pointless or any(left <= given[place] for place in with_row.get(min(left), [])):
-                done.append(number)
-        return done
+    def _settled(self, answers: tuple[Answer, ...]) -> Settled:
+        """What follows from the answers, worked out once."""
+        with self._lock:
+            if self._known is None or self._known[0] is not answers:
+                self._known = answers, Settled(answers, self.crops)
+            return self._known[1]
 
     def _stamp_now(self) -> tuple[int, int] | None:
         try:

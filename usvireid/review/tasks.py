@@ -46,6 +46,11 @@ class Task:
     picked: np.ndarray
 
     @property
+    def doubted(self) -> bool:
+        """Whether anything speaks against the labels here."""
+        return self.reason != _NO_DOUBT
+
+    @property
     def rows(self) -> np.ndarray:
         """The crops of both sides."""
         return np.concatenate((self.first, self.second))
@@ -123,6 +128,16 @@ def _each_once(tasks: Iterable[Task]) -> list[Task]:
 
 
 def _as_one(alike: Sequence[Task]) -> Task:
-    reasons = dict.fromkeys(task.reason for task in alike if task.reason != _NO_DOUBT)
+    """The first of several tasks about the same crops, with their picks.
+
+    A part of a group that seems to be somebody else goes before single crops that do not fit; of those all are picked,
+    unless they are most of the group.
+    """
+    first = alike[0]
+    parts = [task for task in alike if len(task.picked) > 1]
+    if parts:
+        return replace(first, reason=parts[0].reason, picked=parts[0].picked)
     picked = np.unique(np.concatenate([task.picked for task in alike]))
-    return replace(alike[0], reason=" ".join(reasons) or _NO_DOUBT, picked=picked)
+    if len(picked) < 2 or 2 * len(picked) > len(first.rows):
+        return first
+    return replace(first, reason=f"{first.reason} So may the {len(picked)} that are picked.", picked=picked)

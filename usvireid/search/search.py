@@ -92,7 +92,7 @@ class Found:
             "why_not": self.why_not,
             "threshold": None if known is None else known.to_dict(),
             "threshold_refused": self.threshold.why if isinstance(self.threshold, Refusal) else None,
-            "matches": [match.to_dict() for match in self.matches],
+            "results": [match.to_dict() for match in self.matches],
         }
 
 
