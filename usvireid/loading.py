@@ -43,11 +43,17 @@ class Data:
         return Data(self.crops.take(rows), lambda picked: self.images(rows[picked]), self.looks)
 
 
-def open_data(path: Path, settings: Settings, display: Display) -> Data:
+def open_data(path: Path, settings: Settings, display: Display, *, once: bool = False) -> Data:
     """Open crops and decode their images, once; what cannot be read is named and left out, or refused if strict.
 
     What is odd about the data is said here, before anything is made of them: counts other than a benchmark's published
     ones, and cameras whose images look like the other modality.
+
+    Args:
+        path: the data.
+        settings: of the run.
+        display: where to show what happens.
+        once: the images are looked at once; they do not stay in the memory of the process then.
 
     Raises:
         UsvireidError: of the sources and the image cache; each says what to do.
