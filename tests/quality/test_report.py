@@ -182,7 +182,7 @@ def test_a_full_run_shows_every_part(tmp_path):
         assert part in page.text, part
     sources = page.of("src")
     assert len(sources) > 15 and all(source.startswith("data:image/webp;base64,") for source in sources)
-    assert page.tags.count("figure") == 13 and page.tags.count("svg") == 14
+    assert page.tags.count("figure") == 14 and page.tags.count("svg") == 15
     for target in page.of("href"):
         assert target.startswith("#") and target[1:] in page.of("id"), target
 
@@ -310,7 +310,7 @@ def test_no_two_elements_share_an_id_and_the_charts_are_the_same_every_time(tmp_
         ids = [value for key, value in page.attributes if key == "id"]
         assert len(ids) > 15 and len(set(ids)) == len(ids)
         charts.append(re.findall(r"<svg.*?</svg>", (tmp_path / name / "report.html").read_text(encoding="utf-8")))
-    assert len(charts[0]) == 11 and charts[0] == charts[1]
+    assert len(charts[0]) == 12 and charts[0] == charts[1]
 
 
 def test_matplotlib_waits_until_a_report_is_written():

@@ -59,15 +59,9 @@ def measure_epoch(
     Returns:
         Plain JSON values: `LabelMeasures.to_dict()`, with more under each modality and "across".
     """
-    found: dict[str, Any] = measure_labels(labels, previous).to_dict()
     parts = parts_of_labels(labels)
-    for number, modality in enumerate(names.MODALITIES):
-        found[modality] |= _context(labels, parts, seen.crops, number)
+    found = _of_table(labels, previous, parts, seen.crops)
     found["looks"] = {modality: _looks(modality, seen.looks) for modality in names.MODALITIES}
-    links = count_links(parts)
-    found["across"] = {"links": links.links, "one_to_many_share": links.one_to_many_share}
-    for modality in names.MODALITIES:
-        found[modality]["unmatched_share"] = links.unmatched_share[modality]
     if settings.quality.measures == "counts":
         return found
     for modality in names.MODALITIES:
@@ -77,6 +71,38 @@ def measure_epoch(
             found[modality] |= _seating(seen.features.values, parts, number)
         gradients = None if seen.gradients is None else seen.gradients.values
         found["across"] |= asdict(measure_matches(parts, seen.features.values, gradients, settings.matching.tau))
+    return found
+
+
+def remeasured(last: Mapping[str, Any] | None, labels: PseudoLabels | None, crops: Crops) -> dict[str, Any] | None:
+    """The measures of labels as they stand in their file now, with what only the run could see taken from its line.
+
+    Args:
+        last: the measures in the run's last line, as of `measure_epoch`; None where there is none.
+        labels: the labels, which a person may have edited since; None: those measures as they are.
+        crops: of these labels.
+    """
+    if labels is None:
+        return None if last is None else dict(last)
+    known = last or {}
+    found = _of_table(labels, None, parts_of_labels(labels), crops)
+    for scope in (*names.MODALITIES, "across"):
+        before = known.get(scope)
+        of_run = dict(before) if isinstance(before, Mapping) else {}
+        measured = {key: value for key, value in found[scope].items() if key != "stability"}
+        found[scope] = {"stability": None, **of_run, **measured} if scope != "across" else {**of_run, **measured}
+    return {**known, **found, "stability": known.get("stability")}
+
+
+def _of_table(labels: PseudoLabels, previous: PseudoLabels | None, parts: Parts, crops: Crops) -> dict[str, Any]:
+    """What the tables of labels and crops say."""
+    found: dict[str, Any] = measure_labels(labels, previous).to_dict()
+    for number, modality in enumerate(names.MODALITIES):
+        found[modality] |= _context(labels, parts, crops, number)
+    links = count_links(parts)
+    found["across"] = {"links": links.links, "one_to_many_share": links.one_to_many_share}
+    for modality in names.MODALITIES:
+        found[modality]["unmatched_share"] = links.unmatched_share[modality]
     return found
 
 
@@ -109,17 +135,16 @@ def _on_graph(modality: str, seen: Seen, settings: Settings) -> dict[str, Any]:
     constraints = None
     if seen.constraints is not None:
         constraints = seen.constraints.take(seen.crops.rows_of(modality))
-    return asdict(
-        measure_graph(
-            shown.graph,
-            shown.result.clusters,
-            eps=shown.result.eps,
-            automatic=settings.clustering.eps == "auto",
-            min_samples=settings.clustering.min_samples,
-            constraints=constraints,
-            dear=settings.quality.measures == "all",
-        )
+    measured = measure_graph(
+        shown.graph,
+        shown.result.clusters,
+        eps=shown.result.eps,
+        automatic=settings.clustering.eps == "auto",
+        min_samples=settings.clustering.min_samples,
+        constraints=constraints,
+        dear=settings.quality.measures == "all",
     )
+    return {"eps": shown.result.eps, **asdict(measured)}
 
 
 def _seating(values: np.ndarray, parts: Parts, number: int) -> dict[str, Any]:

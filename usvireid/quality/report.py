@@ -12,8 +12,9 @@ import numpy as np
 from usvireid import names
 from usvireid.files import write_atomically
 from usvireid.matching.labels import PseudoLabels
-from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch
-from usvireid.quality.measures import clusters_of, measure_labels
+from usvireid.quality.epoch_measures import remeasured
+from usvireid.quality.lines import Lines, edited_by_hand, one_line_per_epoch
+from usvireid.quality.measures import clusters_of
 from usvireid.quality.page.album import Album, make_album
 from usvireid.quality.page.changes import changes_by
 from usvireid.quality.page.doubtful import cards_of, rows_on, standing_of
@@ -83,7 +84,7 @@ def write_report(run_folder: Path, material: Material, *, seed: int = 0) -> Path
 def _judgement(material: Material, lines: Lines, truth: TruthMeasures | None) -> dict[str, Any]:
     """The verdict in words, the key figures, and the tables that they rest on."""
     trained, untrained = _scores(lines, material.evaluation)
-    quality = _last_quality(lines, material.labels)
+    quality = _last_quality(lines, material)
     on_test = material.selection is not None and Selection.of_dict(material.selection).on_test
     phase = next((str(line["phase"]) for line in reversed(lines) if line.get("phase")), None)
     return {
@@ -105,15 +106,10 @@ def _scores(lines: Lines, evaluation: Evaluations | None) -> tuple[Evaluations |
     return (evaluation or last), untrained
 
 
-def _last_quality(lines: Lines, labels: PseudoLabels | None) -> dict[str, Any] | None:
-    """The measures of the labels at hand, with the stability that only the run could see; else the run's last ones."""
+def _last_quality(lines: Lines, material: Material) -> dict[str, Any] | None:
+    """The measures of the labels at hand, with what only the run could see; else the run's last ones."""
     last = next((line["quality"] for line in reversed(lines) if isinstance(line.get("quality"), Mapping)), None)
-    if labels is None:
-        return None if last is None else dict(last)
-    measured: dict[str, Any] = measure_labels(labels).to_dict()
-    for modality in names.MODALITIES:
-        measured[modality]["stability"] = number(find(last or {}, modality, "stability"))
-    return measured
+    return remeasured(last, material.labels, material.crops)
 
 
 def _subtitle(material: Material, lines: Lines) -> str:

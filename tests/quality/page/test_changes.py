@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.quality.made_labels import R, V, made_labels
 from usvireid.quality.page.changes import changes_by
-from usvireid.review.answers import Answer
+from usvireid.review.answer import Answer
 
 
 def answer(
