@@ -43,16 +43,16 @@ class Data:
         return Data(self.crops.take(rows), lambda picked: self.images(rows[picked]), self.looks)
 
 
-def open_data(path: Path, settings: Settings, display: Display) -> Data:
+def open_data(path: Path, settings: Settings, display: Display, *, single: bool = False) -> Data:
     """Open crops and decode their images, once; what cannot be read is named and left out, or refused if strict.
 
     What is odd about the data is said here, before anything is made of them: counts other than a benchmark's published
-    ones, and cameras whose images look like the other modality.
+    ones, and cameras whose images look like the other modality. With `single`, one modality alone will do.
 
     Raises:
         UsvireidError: of the sources and the image cache; each says what to do.
     """
-    survey = survey_crops(path, layout=settings.data.format, trial=settings.data.trial)
+    survey = survey_crops(path, layout=settings.data.format, trial=settings.data.trial, single=single)
     crops = survey.usable()
     for remark in (*survey.remarks, *filter(None, [differences(crops)])):
         display.warn(remark)

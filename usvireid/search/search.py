@@ -10,6 +10,7 @@ import pandas as pd
 
 from usvireid import names
 from usvireid.errors import UsageError
+from usvireid.search.calibration import LEAST_TRACKLETS
 from usvireid.search.folder import TRACKLETS, damaged
 from usvireid.search.gallery import unit
 from usvireid.search.index import Index
@@ -129,10 +130,10 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
     wanted = np.ones(len(scores), dtype=bool) if modality == ANY else modalities == modality
     if query.own is not None:
         wanted[query.own] = False
-    chance = None if index.calibration is None else index.calibration.chance(scores, query.modality, modalities)
     rows = np.flatnonzero(wanted)
-    keys = [-scores[rows]] if chance is None else [-scores[rows], -chance[rows]]
-    rows = rows[np.lexsort([rows, *keys])][:top]
+    chance, why_not = _chances(index, query.modality, scores[rows], modalities[rows])
+    keys = [-scores[rows]] if chance is None else [-scores[rows], -chance]
+    order = np.lexsort([rows, *keys])[:top]
     threshold = None if rate is None else threshold_at(rate, index.same, index.different)
     bound = threshold.score if isinstance(threshold, Threshold) else None
     matches = tuple(
@@ -141,12 +142,26 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
             value,
             rank,
             row,
-            (float(similarity[row]), float(scores[row]), None if chance is None else float(chance[row])),
+            (float(similarity[row]), float(scores[row]), None if chance is None else float(chance[place])),
             None if bound is None else bool(scores[row] > bound),
         )
-        for rank, row in enumerate(rows.tolist(), start=1)
+        for rank, (place, row) in enumerate(zip(order.tolist(), rows[order].tolist(), strict=True), start=1)
     )
-    return Found(query, modality, int(wanted.sum()), matches, index.why_not, threshold)
+    return Found(query, modality, int(wanted.sum()), matches, why_not, threshold)
+
+
+def _chances(
+    index: Index, query: str, scores: np.ndarray, modalities: np.ndarray
+) -> tuple[np.ndarray | None, str | None]:
+    """The chances of some tracklets, or why there are none."""
+    if index.calibration is None:
+        return None, index.why_not
+    if not index.calibration.covers(query, modalities):
+        return None, (
+            f"it takes {LEAST_TRACKLETS} tracklets of the query's modality, {query}, and of those that are searched to "
+            "learn from"
+        )
+    return index.calibration.chance(scores, query, modalities), None
 
 
 def _match(
