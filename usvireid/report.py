@@ -89,7 +89,7 @@ def report_run(folder: Path, display: Display, images: bool | None = None, blur_
     settings = make_settings([(str(folder), run.settings.model_dump(mode="json")), ("options", {"report": asked})])
     run = Run(run.folder, settings, run.data)
     run.check_records(display.warn)
-    report_on(run, training_data(open_data(run.data, run.settings, display), run.settings), display)
+    report_on(run, training_data(open_data(run.data, run.settings, display, once=True), run.settings), display)
 
 
 def _extracted(

@@ -72,7 +72,7 @@ def index_run(run: Path, data: Path | None, out: Path, device: str | None, displ
     crops_at = data or trained.run.data
     files.refuse_other(out, crops_at)
     compute = choose_compute(settings.device, settings.precision)
-    opened = open_data(crops_at, settings, display, single=True)
+    opened = open_data(crops_at, settings, display, once=True, single=True)
     tracklets, order = in_tracklets(opened.crops)
     travel = settings.constraints.travel
     source = _Source(trained, tracklets, opened.rows(order), compute, {} if travel is None else read_travel(travel))

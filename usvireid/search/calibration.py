@@ -40,8 +40,8 @@ _COARSE: Final = 5
 """Fine steps in a step of the fit."""
 _CENTRE: Final = (0.1, 0.9)
 """The middle of all pairs."""
-_MOST_PAIRS: Final = 2 * 10**8
-"""Pairs that are looked at; of larger galleries a part of the tracklets, drawn at random, meets all."""
+_MOST_PAIRS: Final = 5 * 10**7
+"""Pairs of a kind that are looked at; of larger galleries a part of the tracklets, drawn at random, meets all."""
 _ROWS: Final = 256
 
 

@@ -115,12 +115,7 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
         UsageError: another modality, number or rate.
         DataError: the index is damaged.
     """
-    if modality not in (*names.MODALITIES, ANY):
-        raise UsageError(f"--modality {modality}: use {', '.join(names.MODALITIES)} or {ANY}.")
-    if top < 1:
-        raise UsageError(f"--top {top}: give at least 1.")
-    if rate is not None and not 0 < rate < 1:
-        raise UsageError(f"--false-match-rate {rate:g}: give a share between 0 and 1, for example 0.01.")
+    _refuse(modality, top, rate)
     value = index.gallery.centred(query.feature, query.modality)
     similarity = index.gallery.similarities(value)
     if not np.isfinite(similarity).all():
@@ -148,6 +143,15 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
         for rank, (place, row) in enumerate(zip(order.tolist(), rows[order].tolist(), strict=True), start=1)
     )
     return Found(query, modality, int(wanted.sum()), matches, why_not, threshold)
+
+
+def _refuse(modality: str, top: int, rate: float | None) -> None:
+    if modality not in (*names.MODALITIES, ANY):
+        raise UsageError(f"--modality {modality}: use {', '.join(names.MODALITIES)} or {ANY}.")
+    if top < 1:
+        raise UsageError(f"--top {top}: give at least 1.")
+    if rate is not None and not 0 < rate < 1:
+        raise UsageError(f"--false-match-rate {rate:g}: give a share between 0 and 1, for example 0.01.")
 
 
 def _chances(
