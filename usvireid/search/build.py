@@ -34,6 +34,8 @@ from usvireid.trained import Trained, open_trained
 
 _BLOCK = 2048
 """Crops whose features are held at a time."""
+_PICTURES = 64
+"""Crops whose pixels are held at a time for their thumbnails."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,13 @@ def _write_crops(folder: Path, source: _Source, display: Display) -> np.ndarray:
         features = FlatWriter(features_file, len(crops), encoder.width)
         pictures = ThumbnailWriter(pictures_file)
         for low in range(0, len(crops), _BLOCK):
-            part = source.data.rows(np.arange(low, min(low + _BLOCK, len(crops))))
+            rows = np.arange(low, min(low + _BLOCK, len(crops)))
+            part = source.data.rows(rows)
             found = extract(encoder, part.crops, part.images, source.compute, batch=batch, progress=advance)
             features.add(found.values)
-            for row in range(low, low + len(part.crops)):
-                pictures.add(images(np.array([row]))[0])
+            for start in range(0, len(rows), _PICTURES):
+                for picture in images(rows[start : start + _PICTURES]):
+                    pictures.add(picture)
         features.close()
     content = content_digests(crops, cache_folder(source.trained.run.settings.data.cache), workers=4).content
     table = crops.table[list(TABLE_COLUMNS)].copy()
