@@ -86,6 +86,7 @@ class Found:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         known = self.threshold if isinstance(self.threshold, Threshold) else None
+        refused = self.threshold if isinstance(self.threshold, Refusal) else None
         return {
             "query": {"title": self.query.title, "modality": self.query.modality, "facts": list(self.query.facts)},
             "modality": self.modality,
@@ -93,7 +94,8 @@ class Found:
             "calibrated": self.why_not is None,
             "why_not": self.why_not,
             "threshold": None if known is None else known.to_dict(),
-            "threshold_refused": self.threshold.why if isinstance(self.threshold, Refusal) else None,
+            "threshold_refused": None if refused is None else refused.why,
+            "threshold_estimate": None if refused is None else refused.estimate,
             "matches": [match.to_dict() for match in self.matches],
         }
 
@@ -129,7 +131,8 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
     chance, why_not = _chances(index, query.modality, scores[rows], modalities[rows])
     keys = [-scores[rows]] if chance is None else [-scores[rows], -chance]
     order = np.lexsort([rows, *keys])[:top]
-    threshold = None if rate is None else threshold_at(rate, index.same, index.different)
+    laws = [] if index.calibration is None else [curve.law for curve in index.calibration.curves.values()]
+    threshold = None if rate is None else threshold_at(rate, index.same, index.different, laws)
     bound = threshold.score if isinstance(threshold, Threshold) else None
     matches = tuple(
         _match(
