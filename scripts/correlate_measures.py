@@ -10,7 +10,8 @@ test people.
 - over runs: the last epochs of all runs, so between easy and hard data and settings;
 - over epochs: within each run, the mean over the runs.
 
-A run that stands in OUT is not done again; the sets lie there too. About 25 s a run on one idle core.
+A run that stands in OUT is not done again; the sets lie there too. About 25 s a run on one idle core, 90 s for the
+longer ones.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ SETTINGS = [
 """Of all runs: small crops and a narrow network, like the demo's settings in the rest."""
 
 FREE = ["constraints.tracks=false"]
+LONGER = ["training.epochs=24", "training.steps=80", "training.keep_checkpoints=25"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ CASES = [
     Case("eps 0.4", seed=14, changes=[*FREE, "clustering.eps=0.4"]),
     Case("eps 0.8", seed=15, changes=[*FREE, "clustering.eps=0.8"]),
     Case("network alone matches", seed=16, changes=["matching.gradients=0"]),
+    Case("normal, longer", seed=17, changes=LONGER),
+    Case("easy, longer, no tracks", seed=18, difficulty="easy", changes=[*FREE, *LONGER]),
 ]
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.quality.made_labels import R, V, made_labels, random_case, unit
-from usvireid.encoders.gradients import gradient_histograms, halves_of_bodies
+from usvireid.encoders.gradients import bands_of_bodies, gradient_histograms
 from usvireid.matching.brst import select
 from usvireid.matching.clustered import ClusteredFeatures
 from usvireid.quality.cross_measures import beyond_chance, count_links, measure_matches
@@ -33,10 +33,10 @@ def pairs(seed: int, people: int, partners: bool, likeness: float) -> tuple[np.n
 
 @pytest.mark.parametrize("likeness", [0.0, 0.15, 0.3])
 def test_strangers_agree_as_much_as_their_likeness_explains(likeness: float) -> None:
-    found = [beyond_chance(*pairs(seed, 60, False, likeness)) for seed in range(20)]
+    found = [beyond_chance(pairs(seed, 60, False, likeness)) for seed in range(20)]
     values = np.array([each[0] for each in found if each is not None])
     assert abs(values.mean()) < 0.02 and values.max() < 0.1
-    with_partners = [beyond_chance(*pairs(seed, 60, True, likeness)) for seed in range(5)]
+    with_partners = [beyond_chance(pairs(seed, 60, True, likeness)) for seed in range(5)]
     assert min(each[0] for each in with_partners if each is not None) > 0.06
 
 
@@ -56,13 +56,13 @@ def test_beyond_chance_equals_a_loop() -> None:
                 below = sum(q[row, k] < q[row, best] for k in range(9)) / 8
                 excess.append(below - norm.cdf(r * p[row, best] / np.sqrt(2 - r**2)))
             shares.append(np.mean(excess))
-    found = beyond_chance(one, other)
+    found = beyond_chance((one, other))
     assert found == (pytest.approx(np.mean(shares)), pytest.approx(np.std(shares, ddof=1) / np.sqrt(18)))
 
 
 def test_beyond_chance_needs_three_clusters_and_survives_equal_ones() -> None:
-    assert beyond_chance(np.zeros((2, 5)), np.zeros((2, 5))) is None
-    found = beyond_chance(np.zeros((4, 5)), np.zeros((4, 5)))
+    assert beyond_chance([np.zeros((2, 5))] * 2) is None
+    found = beyond_chance([np.zeros((4, 5))] * 3)
     assert found is not None and np.isfinite(found).all()
 
 
@@ -92,11 +92,10 @@ def test_without_two_clusters_a_side_nothing_is_measured() -> None:
     assert set(vars(found).values()) == {None}
 
 
-def test_half_bodies_are_the_rows_of_the_grid() -> None:
+def test_bands_of_bodies_are_rows_of_the_grid() -> None:
     images = torch.zeros(2, 64, 32, 3, dtype=torch.uint8)
-    images[0, :30, ::4] = 200
-    values = gradient_histograms(images).numpy()
-    upper, lower = halves_of_bodies(values)
-    assert upper.shape == lower.shape == (2, 576)
-    assert np.linalg.norm(upper[0]) == pytest.approx(1) and np.abs(lower[0]).max() < 0.5
-    assert not upper[1].any() and not lower[1].any()
+    images[0, :18, ::4] = 200
+    bands = bands_of_bodies(gradient_histograms(images).numpy())
+    assert [band.shape for band in bands] == [(2, 9 * 5 * 8), (2, 9 * 5 * 8), (2, 9 * 6 * 8)]
+    assert np.linalg.norm(bands[0][0]) == pytest.approx(1) and not bands[2][0].any()
+    assert not any(band[1].any() for band in bands)

@@ -65,7 +65,7 @@ def test_it_says_what_it_learnt_and_replaces_an_older_index(capfd: Captured, ind
         code, shown, err = call(capfd, "index", indexed.run, indexed.data, "--out", out, "--device", "cpu")
         assert code == 0, err
         assert "135 crops in 68 tracklets, 1 could not be read and are left out" in err
-        assert "learnt from 67 tracks cut in two and 31 pairs of tracks known to be two people" in err
+        assert "67 tracks cut in two are one person, 31 pairs of tracks are two people" in err
         assert "Are the chances right?" in shown
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
     assert oct(out.stat().st_mode & 0o777) == "0o755"
@@ -82,9 +82,9 @@ def test_crops_without_tracks_are_ranked_without_a_chance(capfd: Captured, tmp_p
     found = json.loads(out)
     assert not found["calibrated"]
     assert "no tracks" in found["why_not"]
-    assert len(found["results"]) == 20
-    assert all(one["chance"] is None and len(one["crops"]) == 1 for one in found["results"])
-    scores = [one["score"] for one in found["results"]]
+    assert len(found["matches"]) == 20
+    assert all(one["chance"] is None and len(one["crops"]) == 1 for one in found["matches"])
+    scores = [one["score"] for one in found["matches"]]
     assert scores == sorted(scores, reverse=True)
     code, out, _ = call(capfd, "search", tmp_path / "index", "visible/00_0.png", "--top", "1")
     assert "No chance is given: the crops have no tracks" in out
@@ -149,7 +149,7 @@ def copied(indexed: Indexed, tmp_path: Path) -> Path:
 
 
 def test_damage_is_named_by_file(indexed: Indexed, tmp_path: Path) -> None:
-    for name in (files.TABLE, files.FEATURES, files.ARRAYS, files.THUMBNAILS, files.ENCODER):
+    for name in (files.TABLE, files.FEATURES, files.TRACKLETS, files.ARRAYS, files.THUMBNAILS, files.ENCODER):
         folder = copied(indexed, tmp_path)
         (folder / name).write_bytes((folder / name).read_bytes()[:-5])
         with pytest.raises(DataError, match=f"{name}: damaged"):

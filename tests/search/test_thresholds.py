@@ -59,3 +59,8 @@ def test_reliability_weighs_known_pairs_as_the_gallery_mixes_them() -> None:
     shares = [(one.same, one.different, one.share) for one in found["visible"]]
     assert shares == [(1, 3, pytest.approx(0.05 / 0.65)), (1, 1, pytest.approx(0.2)), (2, 0, 1.0)]
     assert [one.chance for one in found["visible"]] == pytest.approx([0.1, 0.6, 0.9])
+    last = found["visible"][2]
+    none_seen, two_seen = stats.chi2.ppf(0.975, 2) / 2, stats.chi2.ppf(0.025, 4) / 2
+    assert last.low == pytest.approx(0.05 * two_seen / (0.05 * two_seen + 0.2 * none_seen))
+    assert last.high == 1.0
+    assert all(one.low <= one.share <= one.high for one in found["visible"])

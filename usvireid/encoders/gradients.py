@@ -21,6 +21,8 @@ _BINS = 9
 """Directions between 0 and 180 degrees; which side is brighter is left out on purpose."""
 _GRID = (16, 8)
 """Cells, rows by columns, whatever the size of the crops."""
+_BANDS = (slice(0, 5), slice(5, 10), slice(10, 16))
+"""Rows of cells of the bands of a body."""
 
 
 @torch.inference_mode()
@@ -76,20 +78,19 @@ def gradient_features(
     return Features(values, crops)
 
 
-def halves_of_bodies(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The descriptor of the upper and of the lower half of the crops, each as unit rows.
+def bands_of_bodies(values: np.ndarray) -> list[np.ndarray]:
+    """The descriptor of three bands of the crops, about head and chest, hips, and legs, each as unit rows.
 
     Args:
         values: float32, N x 1152; rows of `gradient_histograms`.
 
     Returns:
-        float32, N x 576 each; zero where a half is flat.
+        float32, N x D each; a row is zero where its band is flat.
     """
     cells = values.reshape(len(values), _BINS, *_GRID)
-    middle = _GRID[0] // 2
-    halves = []
-    for part in (cells[:, :, :middle], cells[:, :, middle:]):
-        flat = part.reshape(len(values), -1)
+    bands = []
+    for band in _BANDS:
+        flat = cells[:, :, band].reshape(len(values), -1)
         length = np.sqrt(np.einsum("nd,nd->n", flat, flat))[:, None]
-        halves.append(np.asarray(np.divide(flat, length, out=np.zeros_like(flat), where=length > 0), dtype=np.float32))
-    return halves[0], halves[1]
+        bands.append(np.asarray(np.divide(flat, length, out=np.zeros_like(flat), where=length > 0), dtype=np.float32))
+    return bands

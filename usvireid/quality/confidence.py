@@ -15,6 +15,9 @@ import numpy as np
 Cues = Mapping[str, np.ndarray]
 """Name of a cue to its values (float, one per thing judged); NaN where it is not known."""
 
+LABELS, NETWORK, BOTH = "labels", "network", "both"
+"""What cues come from: the labels alone, also the network's features, also the gradient descriptor."""
+
 
 @dataclass(frozen=True)
 class Logistic:
@@ -42,3 +45,15 @@ class Logistic:
             if np.isfinite(value):
                 found[name] = weight * (value - usual)
         return found
+
+
+def suited(models: Mapping[str, Logistic], cues: Cues) -> Logistic:
+    """Of the models for one kind of thing (by `LABELS`, `NETWORK`, `BOTH`), the richest whose cues are there."""
+    for known in (BOTH, NETWORK, LABELS):
+        if known in models and all(name in cues or name in _OPTIONAL for name in models[known].terms):
+            return models[known]
+    return models[min(models, key=(LABELS, NETWORK, BOTH).index)]
+
+
+_OPTIONAL = ("track", "apart")
+"""Cues that data may lack; a model is used without them."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from scipy.special import ndtr
 
 from usvireid import names
-from usvireid.encoders.gradients import halves_of_bodies
+from usvireid.encoders.gradients import bands_of_bodies
 from usvireid.matching.brst import select
 from usvireid.matching.clustered import ClusteredFeatures
 from usvireid.matching.similarity import unit_rows
@@ -43,7 +45,7 @@ class MatchMeasures:
             below 0 most links are not even that.
         gradient_margin: the same by the gradient descriptor.
         signals_agree: share of the clusters that choose the same partner by the network and by the gradient descriptor.
-        beyond_chance: by how much the upper and the lower halves of bodies agree on who is who across the modalities,
+        beyond_chance: by how much three bands of bodies, each by itself, agree on who is who across the modalities,
             more than their general likeness explains; see `beyond_chance`. About 0 where nobody is in both modalities.
         beyond_chance_error: its standard error.
     """
@@ -83,7 +85,7 @@ def measure_matches(parts: Parts, network: np.ndarray, gradients: np.ndarray | N
         return MatchMeasures(None, None, None, None, None, None, None)
     by_network, links = CrossSimilarity(network, parts), links_of(parts)
     by_gradients = None if gradients is None else CrossSimilarity(gradients, parts)
-    chance = None if gradients is None else beyond_chance(*_half_bodies(gradients, parts))
+    chance = None if gradients is None else beyond_chance(_by_bands(gradients, parts))
     best = by_network if by_gradients is None else by_gradients
     return MatchMeasures(
         confirmed_share=_confirmed(network, parts, tau),
@@ -96,38 +98,40 @@ def measure_matches(parts: Parts, network: np.ndarray, gradients: np.ndarray | N
     )
 
 
-def beyond_chance(one: np.ndarray, other: np.ndarray) -> tuple[float, float] | None:
-    """Whether two independent signals agree on partners more than their general likeness explains.
+def beyond_chance(signals: Sequence[np.ndarray]) -> tuple[float, float] | None:
+    """Whether independent signals agree on partners more than their general likeness explains.
 
-    The partner that a cluster has by one signal is looked up in the other: the share of clusters there that are less
+    The partner that a cluster has by one signal is looked up in another: the share of clusters there that are less
     alike, 1 if it is the nearest there too, 1/2 on average if the two have nothing to do with each other. Camera, size
     and posture make any two signals a little alike, partners or not: with a correlation of r over all pairs, in
     standard normal terms, a value of z in the one stands for r z in the other with a variance of 1 - r^2, so the share
     that is to be expected is Phi(r z / sqrt(2 - r^2)). What is more than that only people seen in both explain, for a
-    pair of clusters of one person is alike in both signals at once.
+    pair of clusters of one person is alike in all signals at once.
 
     Args:
-        one: float, V x R; similarity of all visible with all infrared clusters by one signal.
-        other: float, V x R; by the other.
+        signals: float, V x R each, two or more; similarity of all visible with all infrared clusters by each signal.
 
     Returns:
-        The mean of (share - expected share) over both signals and both directions, and its standard error, as if every
-        cluster were one observation; None with fewer than 3 clusters in a modality.
+        The mean of (share - expected share) over all ordered pairs of signals and both directions, and its standard
+        error, as if every cluster were one observation; None with fewer than 3 clusters in a modality.
     """
-    if min(one.shape) < 3:
+    if min(signals[0].shape) < 3:
         return None
     found = []
-    for first, second in ((one, other), (one.T, other.T)):
-        pair = (_standard(first), _standard(second))
-        likeness = float((pair[0] * pair[1]).mean())
-        excess = np.zeros(len(first))
-        for chosen, asked in (pair, pair[::-1]):
-            at = np.arange(len(chosen)), chosen.argmax(axis=1)
-            share = (asked < asked[at][:, None]).sum(axis=1) / (asked.shape[1] - 1)
-            excess += (share - ndtr(likeness * chosen[at] / np.sqrt(2 - likeness**2))) / 2
-        found.append(excess)
+    for turned in (signals, [signal.T for signal in signals]):
+        standard = [_standard(signal) for signal in turned]
+        ordered = list(permutations(standard, 2))
+        found.append(sum((_excess(*pair) for pair in ordered), np.zeros(len(standard[0]))) / len(ordered))
     every = np.concatenate(found)
     return float(every.mean()), float(every.std(ddof=1) / np.sqrt(len(every)))
+
+
+def _excess(chosen: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """For each row, how far the choice by one standardised signal ranks in the other, less what is to be expected."""
+    likeness = float((chosen * asked).mean())
+    at = np.arange(len(chosen)), chosen.argmax(axis=1)
+    share = (asked < asked[at][:, None]).sum(axis=1) / (asked.shape[1] - 1)
+    return np.asarray(share - ndtr(likeness * chosen[at] / np.sqrt(2 - likeness**2)))
 
 
 def _standard(matrix: np.ndarray) -> np.ndarray:
@@ -137,10 +141,9 @@ def _standard(matrix: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 0))
 
 
-def _half_bodies(gradients: np.ndarray, parts: Parts) -> tuple[np.ndarray, np.ndarray]:
-    """The similarity of clusters by the upper and by the lower half of the gradient descriptor."""
-    upper, lower = halves_of_bodies(gradients)
-    return CrossSimilarity(upper, parts).matrix, CrossSimilarity(lower, parts).matrix
+def _by_bands(gradients: np.ndarray, parts: Parts) -> list[np.ndarray]:
+    """The similarity of clusters by each band of the gradient descriptor."""
+    return [CrossSimilarity(band, parts).matrix for band in bands_of_bodies(gradients)]
 
 
 def _mutual(matrix: np.ndarray) -> float:

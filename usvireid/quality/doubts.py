@@ -16,7 +16,7 @@ from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.encoders.features import Features
 from usvireid.matching.labels import PseudoLabels
-from usvireid.quality import coefficients
+from usvireid.quality.chances import Chances, chances
 from usvireid.quality.confidence import Cues, Logistic
 from usvireid.quality.examined import Examined, examine
 
@@ -89,17 +89,17 @@ def doubts_of(
 ) -> list[Doubt]:
     """The same as `find_doubts`, for labels that have been examined already."""
     makers = {"cluster": (_mixed, _divided), "link": (_links,), "crop": (_crops,)}
-    found = [doubt for kind in KINDS if kind in kinds for make in makers[kind] for doubt in make(seen, _LEAST[kind])]
+    sure = chances(seen)
+    found = [doubt for kind in KINDS if kind in kinds for make in makers[kind] for doubt in make(seen, sure)]
     found.sort(key=lambda doubt: (-getattr(doubt, order), -doubt.gain, doubt.rows.tolist()[:1]))
     return found[:top]
 
 
-def _mixed(seen: Examined, least: float) -> Iterator[Doubt]:
+def _mixed(seen: Examined, sure: Chances) -> Iterator[Doubt]:
     """Clusters that may hold more than one person."""
-    model = coefficients.PART if "seat" in seen.part_cues else coefficients.PART_BY_LABELS
-    chance = model.chance(seen.part_cues, len(seen.parts))
+    model, chance = sure.models["part"], 1 - sure.part
     members = seen.parts.members()
-    for number in np.flatnonzero(chance >= least).tolist():
+    for number in np.flatnonzero(chance >= _LEAST["cluster"]).tolist():
         rows = members[number]
         second = rows[seen.second[rows]]
         if not 0 < len(second) < len(rows):
@@ -110,26 +110,23 @@ def _mixed(seen: Examined, least: float) -> Iterator[Doubt]:
         yield Doubt("cluster", float(chance[number]), text, rows, rows[~seen.second[rows]], second)
 
 
-def _divided(seen: Examined, least: float) -> Iterator[Doubt]:
+def _divided(seen: Examined, sure: Chances) -> Iterator[Doubt]:
     """Clusters of one modality that may be one person."""
-    chance = coefficients.PAIR.chance(seen.pair_cues, len(seen.pairs))
+    model, chance = sure.models["pair"], sure.pair
     members = seen.parts.members()
-    for number in np.flatnonzero(chance >= least).tolist():
+    for number in np.flatnonzero(chance >= _LEAST["cluster"]).tolist():
         first, second = members[seen.pairs.one[number]], members[seen.pairs.other[number]]
-        reason = _why(coefficients.PAIR, seen.pair_cues, number, _WHY_DIVIDED) or "they are next to each other"
+        reason = _why(model, seen.pair_cues, number, _WHY_DIVIDED) or "they are next to each other"
         modality = names.MODALITIES[seen.parts.modality[seen.pairs.one[number]]]
         text = f"These two {modality} clusters of {len(first)} and {len(second)} crops may be one person: {reason}."
         yield Doubt("cluster", float(chance[number]), text, _both(first, second), first, second, together=False)
 
 
-def _links(seen: Examined, least: float) -> Iterator[Doubt]:
+def _links(seen: Examined, sure: Chances) -> Iterator[Doubt]:
     """Links that may join two people, and clusters that may be one person and are not linked."""
-    by_features = any(name.startswith("margin") for name in seen.link_cues)
-    model = coefficients.LINK if by_features else coefficients.LINK_BY_LABELS
-    same = model.chance(seen.link_cues, len(seen.links))
-    chance = np.where(seen.links.linked, 1 - same, same)
+    model, chance = sure.models["link"], np.where(seen.links.linked, 1 - sure.link, sure.link)
     members = seen.parts.members()
-    for number in np.flatnonzero(chance >= least).tolist():
+    for number in np.flatnonzero(chance >= _LEAST["link"]).tolist():
         first, second = members[seen.links.visible[number]], members[seen.links.infrared[number]]
         linked = bool(seen.links.linked[number])
         if linked:
@@ -143,15 +140,14 @@ def _links(seen: Examined, least: float) -> Iterator[Doubt]:
         yield Doubt("link", float(chance[number]), text, _both(first, second), first, second, together=linked)
 
 
-def _crops(seen: Examined, least: float) -> Iterator[Doubt]:
+def _crops(seen: Examined, sure: Chances) -> Iterator[Doubt]:
     """Crops that may be of another person than the cluster that they are in."""
-    model = coefficients.CROP if "seat" in seen.crop_cues else coefficients.CROP_BY_LABELS
-    parts = seen.parts
-    chance = model.chance(seen.crop_cues, len(parts.part))
+    model, parts = sure.models["crop"], seen.parts
+    chance = np.nan_to_num(1 - sure.crop)
     members = parts.members()
     yield from _strays(seen, chance, members)
     chance[parts.part < 0] = 0
-    for row in np.flatnonzero(chance >= least).tolist():
+    for row in np.flatnonzero(chance >= _LEAST["crop"]).tolist():
         number = parts.part[row]
         others = members[number][members[number] != row]
         if not len(others):

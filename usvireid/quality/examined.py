@@ -72,17 +72,15 @@ def examine(
     np.maximum.at(best, parts.part[inside], confidence[inside])
     relative = np.full(len(labels), np.nan)
     relative[inside] = confidence[inside] / np.maximum(best[parts.part[inside]], 1e-6)
-    crop: dict[str, np.ndarray] = {"confidence": relative, "size": _of_part(np.log2(np.maximum(parts.sizes, 1)), parts)}
-    part: dict[str, np.ndarray] = {
-        "confidence": _mean(confidence, parts),
-        "size": _against_usual(parts.sizes.astype(np.float64), parts),
-    }
+    size = _against_usual(parts.sizes.astype(np.float64), parts)
+    crop: dict[str, np.ndarray] = {"confidence": relative, "size": _of_part(size, parts)}
+    part: dict[str, np.ndarray] = {"confidence": _mean(confidence, parts), "size": size}
     if crops is not None:
         crop["track"] = _track_dissent(crops, parts)
-    links, link_cues = _links(parts, features, gradients, part["confidence"])
+    links, link_cues = _links(parts, features, gradients, part["confidence"], size)
     second = confidence < _of_part(part["confidence"], parts)
     camera = np.full(len(labels), -1, dtype=np.int64) if crops is None else crops.codes(names.CAMERA)
-    pairs, pair_cues = _pairs(parts, features, gradients, camera)
+    pairs, pair_cues = _pairs(parts, features, gradients, camera, size)
     found = None
     if features is not None:
         found = seats(features.values, parts)
@@ -99,7 +97,11 @@ def examine(
 
 
 def _links(
-    parts: Parts, features: Features | None, gradients: Features | None, confidence: np.ndarray
+    parts: Parts,
+    features: Features | None,
+    gradients: Features | None,
+    confidence: np.ndarray,
+    size: np.ndarray,
 ) -> tuple[Links, Cues]:
     """Linked pairs, those that choose each other although they are not linked, and what speaks for them."""
     signals = {
@@ -111,7 +113,7 @@ def _links(
     cues: dict[str, np.ndarray] = {
         "linked": links.linked.astype(np.float64),
         "confidence": np.where(links.linked, (confidence[links.visible] + confidence[links.infrared]) / 2, np.nan),
-        "size": np.log2(np.minimum(parts.sizes[links.visible], parts.sizes[links.infrared])),
+        "size": np.minimum(size[links.visible], size[links.infrared]),
     }
     for name, signal in signals.items():
         margins = signal.margins(links)
@@ -122,7 +124,7 @@ def _links(
 
 
 def _pairs(
-    parts: Parts, features: Features | None, gradients: Features | None, camera: np.ndarray
+    parts: Parts, features: Features | None, gradients: Features | None, camera: np.ndarray, size: np.ndarray
 ) -> tuple[Pairs, Cues]:
     if features is None:
         nothing = np.zeros(0, dtype=np.int64)
@@ -132,7 +134,7 @@ def _pairs(
     cues: dict[str, np.ndarray] = {
         "distance": np.log2(np.maximum(pairs.distance, 1e-6) / usual),
         "apart": np.where(camera.max(initial=-1) < 1, np.nan, pairs.apart),
-        "size": np.log2(np.minimum(parts.sizes[pairs.one], parts.sizes[pairs.other])),
+        "size": np.minimum(size[pairs.one], size[pairs.other]),
     }
     if gradients is not None:
         cues["distance by gradients"] = _centre_distance(gradients.values, parts, pairs)

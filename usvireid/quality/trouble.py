@@ -21,7 +21,7 @@ _MANY_OUTLIERS, _MOSTLY_OUTLIERS = 0.3, 0.5
 _SWOLLEN_SHARE, _SWOLLEN_TIMES_MEDIAN = 0.25, 5
 """A cluster this large among far smaller ones is suspicious. `clustering.advice.GIANT_SHARE` is another thing: the
 share at which an eps has put everybody together, whatever the other clusters are."""
-_BELOW_ADVICE = 0.05
+_BELOW_ADVICE, _CHANGED = 0.05, 0.9
 _FEW_MATCHED = 0.3
 _UNSTABLE = 0.5
 _UNEVEN = 2.0
@@ -30,7 +30,7 @@ _BY_CAMERA = 0.75
 _SPLIT_TRACKS, _JOINED_TRACKS = 0.1, 0.02
 _TORN = 0.05
 _MISPLACED, _MISPLACED_FROM_FILE = 0.3, 0.12
-_AT_CHANCE, _HARDLY_BEYOND, _SURE = 0.015, 0.035, 0.025
+_AT_CHANCE, _HARDLY_BEYOND, _SURE = 0.0125, 0.025, 0.02
 _LOOK_WRONG = 0.5
 
 
@@ -157,7 +157,9 @@ def _split(quality: Quality, modality: str) -> list[Finding]:
     if advised is None or eps is None or advised < eps + _BELOW_ADVICE:
         return []
     agreement = value_of(quality, modality, "larger_eps_agreement")
-    changed = "" if agreement is None else f", and a slightly larger one gives others (adjusted Rand {agreement:.2f})"
+    changed = ""
+    if agreement is not None and agreement < _CHANGED:
+        changed = f", and with a slightly larger one the clusters change (adjusted Rand {agreement:.2f})"
     return [
         Finding(
             "warning",
@@ -194,8 +196,8 @@ def _tracks(quality: Quality, modality: str) -> list[Finding]:
         findings.append(Finding("warning", text))
     if joined is not None and joined > _JOINED_TRACKS:
         text = (
-            f"{percent(joined)} of the pairs of people that a {modality} camera saw at the same time are in one "
-            f"cluster; {remedy}"
+            f"{percent(joined)} of the pairs of people that one {modality} camera saw at the same time are in "
+            f"one cluster; {remedy}"
         )
         findings.append(Finding("warning", text))
     return findings
@@ -287,7 +289,10 @@ def _chance(quality: Quality) -> list[Finding]:
     beyond, error = (value_of(quality, "across", key) for key in ("beyond_chance", "beyond_chance_error"))
     if beyond is None or error is None or error > _SURE or beyond > _HARDLY_BEYOND:
         return []
-    seen = f"upper and lower bodies agree on who is who hardly more than strangers would ({beyond:+.3f} ± {error:.3f})"
+    seen = (
+        "head, hips and legs, each by itself, agree on who is who hardly more than they would about strangers "
+        f"({beyond:+.3f} ± {error:.3f})"
+    )
     remedy = (
         "If they show the same people, the images are too hard for this: look at the matches, and raise "
         "training.intra_epochs. If they do not, nothing can be learnt across them: training.intra_epochs at the number "

@@ -121,7 +121,6 @@ def _write_tracklets(folder: Path, source: _Source, places: np.ndarray, left_out
     why_not = _why_not(tracklets, gallery)
     calibration = None if why_not else calibrate(gallery, known, device=device)
     arrays = {
-        "values": gallery.values,
         "centres": gallery.centres,
         "mean": gallery.mean,
         "spread": gallery.spread,
@@ -129,6 +128,10 @@ def _write_tracklets(folder: Path, source: _Source, places: np.ndarray, left_out
         "same": known.same,
         "different": known.different,
     }
+    with (folder / files.TRACKLETS).open("wb") as file:
+        writer = FlatWriter(file, *gallery.values.shape)
+        writer.add(gallery.values)
+        writer.close()
     content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     (folder / files.ARRAYS).write_bytes(content)
     files.write_facts(folder, _facts(source, left_out, known, calibration, why_not))

@@ -46,8 +46,10 @@ def reliability_chart(found: Mapping[str, Sequence[Bin]]) -> Chart | None:
                 markeredgewidth=0,
                 clip_on=False,
             )
+            for one in bins:
+                axes.plot([one.chance] * 2, [one.low, one.high], color=stand_in(modality), linewidth=1, clip_on=False)
             tips[f"line{place}"] = [
-                f"{modality}: said {one.chance:.0%}, so in {one.share:.0%} "
+                f"{modality}: said {one.chance:.0%}, so in {one.share:.0%}, between {one.low:.0%} and {one.high:.0%} "
                 f"({one.same} known to be one person, {one.different} to be two)"
                 for one in bins
             ]

@@ -22,6 +22,7 @@ class Gallery:
 
     Attributes:
         values: float32, T x D; unit rows: the mean feature of a tracklet's crops, the modality's centre subtracted.
+            It may be a memory map, which is read a block at a time.
         centres: float32, 2 x D; the mean of each modality's tracklets, in the order of `names.MODALITIES`.
         mean: float32, T x 2; of a tracklet's similarities to all others of each modality.
         spread: float32, T x 2; the standard deviation of these.

@@ -10,6 +10,7 @@ import pandas as pd
 
 from usvireid import names
 from usvireid.errors import UsageError
+from usvireid.search.folder import TRACKLETS, damaged
 from usvireid.search.gallery import unit
 from usvireid.search.index import Index
 from usvireid.search.query import Query
@@ -92,7 +93,7 @@ class Found:
             "why_not": self.why_not,
             "threshold": None if known is None else known.to_dict(),
             "threshold_refused": self.threshold.why if isinstance(self.threshold, Refusal) else None,
-            "results": [match.to_dict() for match in self.matches],
+            "matches": [match.to_dict() for match in self.matches],
         }
 
 
@@ -111,6 +112,7 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
 
     Raises:
         UsageError: another modality, number or rate.
+        DataError: the index is damaged.
     """
     if modality not in (*names.MODALITIES, ANY):
         raise UsageError(f"--modality {modality}: use {', '.join(names.MODALITIES)} or {ANY}.")
@@ -120,6 +122,8 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
         raise UsageError(f"--false-match-rate {rate:g}: give a share between 0 and 1, for example 0.01.")
     value = index.gallery.centred(query.feature, query.modality)
     similarity = index.gallery.similarities(value)
+    if not np.isfinite(similarity).all():
+        raise damaged(index.folder / TRACKLETS)
     scores = index.gallery.standard_scores(similarity, query.modality, query.own)
     modalities = index.tracklets.column(names.MODALITY)
     wanted = np.ones(len(scores), dtype=bool) if modality == ANY else modalities == modality

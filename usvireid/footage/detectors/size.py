@@ -6,7 +6,7 @@ import numpy as np
 
 ASPECT = 2.7
 """Height over width of a person's box; about 2 in full stride seen from the side, 3.5 standing."""
-ENOUGH = 20
+ENOUGH = 8
 """Blobs that are needed before they say anything; so many new ones, and it is learnt again."""
 CELLS = 12
 """The frame has so many cells along its longer side, of each of which the newest blobs are kept, so that one who
