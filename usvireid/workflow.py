@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +22,7 @@ from usvireid.loading import Data, fingerprints, open_data, training_data
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
 from usvireid.outcome import selected
+from usvireid.profile import Profile, profile_of
 from usvireid.quality.measures import measure_labels
 from usvireid.quality.selection import Selection
 from usvireid.quality.truth import truth_of
@@ -65,6 +68,7 @@ class Workflow:
         self.held_out = _held_out_scorer(data, self.settings)
         if self.settings.selection.method == "test" and self.scorer.why_not is not None:
             raise DataError(f"selection.method test: there is nothing to select by. {self.scorer.why_not}")
+        self.profile = Profile(run.folder)
         self.finished = 0
         self._recipe_file = locate("pipelines", run.settings.pipeline)
         self._inputs = fingerprints(training, self._recipe_file, run.settings)
@@ -94,12 +98,14 @@ class Workflow:
         elif "cluster" in stages:
             self._cluster_only(self.finished + 1)
         if "evaluate" in stages:
-            self._evaluate()
+            with self._profiled("evaluate"):
+                self._evaluate()
         summary = summary_table(self.run.metrics(), selected(self.run))
         if summary is not None:
             self.display.table(summary)
         if "report" in stages or stages == ["cluster"]:
-            report_on(self.run, self.truth, self.display)
+            with self._profiled("report"):
+                report_on(self.run, self.truth, self.display)
 
     def _resume(self) -> None:
         checkpoint = latest_checkpoint(self.run.checkpoints)
@@ -171,10 +177,12 @@ class Workflow:
         }
         # The checkpoint comes last: once it stands the epoch is done, and until then all of it is done again.
         self.run.write_metrics(line)
-        self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self._inputs}).write(self.run.checkpoints)
+        with monitor.step("checkpoint"):
+            self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self._inputs}).write(self.run.checkpoints)
         chosen = selected(self.run)
         spared = None if chosen is None else chosen.epoch
         remove_old(self.run.checkpoints, self.settings.training.keep_checkpoints, spared)
+        self.profile.add_epoch(profile_of(epoch, monitor))
         self.display.say(epoch_line(line, self.settings.training.epochs, evaluation))
 
     def _train(self, labels: PseudoLabels, epoch: int) -> None:
@@ -252,8 +260,15 @@ class Workflow:
         )
         self.display.table(evaluation.table(_retrieval_title(chosen)))
 
+    @contextlib.contextmanager
+    def _profiled(self, stage: str) -> Iterator[None]:
+        """Note how long a stage took."""
+        start = time.perf_counter()
+        yield
+        self.profile.add_stage(stage, time.perf_counter() - start)
+
     def _new_monitor(self) -> Monitor:
-        self.experiment.monitor = Monitor(self.display)
+        self.experiment.monitor = Monitor(self.display, self.compute.device)
         return self.experiment.monitor
 
     def _counted(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,9 @@ from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Images
 from usvireid.names import MODALITIES
 from usvireid.training.sampling import BatchPlan
+
+Spent = Callable[[str, float], None]
+"""Told the seconds that the preparation of a batch was busy with: reading ("load") and changing ("augment")."""
 
 _AHEAD = 2
 """Prepared batches that may wait: enough to hide the preparation, small in memory."""
@@ -47,17 +51,22 @@ def prepare(
     augmentations: dict[str, tuple[Augmentation, ...]],
     device: torch.device,
     generator: torch.Generator,
+    spent: Spent = lambda name, seconds: None,
 ) -> Batch:
     """Read, move and augment the crops of one batch; one block of rows per augmentation of the modality."""
     pixels, identities, numbers, repeats = {}, {}, {}, {}
     for modality, rows in plan.rows.items():
         flat = rows.ravel()
+        start = time.perf_counter()
         raw = torch.from_numpy(images(flat))
         if device.type == "cuda":
             raw = raw.pin_memory()
         raw = raw.to(device, non_blocking=True).permute(0, 3, 1, 2)
+        loaded = time.perf_counter()
         views = augmentations[modality]
         pixels[modality] = torch.cat([change(raw, modality, generator) for change in views])
+        spent("load", loaded - start)
+        spent("augment", time.perf_counter() - loaded)
         identity = torch.from_numpy(plan.identities[modality].ravel()).repeat(len(views))
         identities[modality] = identity.to(device, non_blocking=True)
         numbers[modality] = torch.from_numpy(flat).repeat(len(views)).to(device, non_blocking=True)
@@ -71,8 +80,9 @@ def prefetch(
     augmentations: dict[str, tuple[Augmentation, ...]],
     device: torch.device,
     generator: torch.Generator,
+    spent: Spent = lambda name, seconds: None,
 ) -> Iterator[Batch]:
-    """The prepared batches, in order, made by one background thread.
+    """The prepared batches, in order, made by one background thread, which calls `spent` too.
 
     One thread alone uses `generator`, in the order of the plans, so the result does not depend on timing. An error in
     the thread is raised here.
@@ -93,7 +103,7 @@ def prefetch(
             for plan in plans:
                 if stopped.is_set():
                     return
-                offer(prepare(plan, images, augmentations, device, generator))
+                offer(prepare(plan, images, augmentations, device, generator, spent))
             offer(None)
         except BaseException as error:  # handed over: it must not die unseen in a thread
             offer(error)

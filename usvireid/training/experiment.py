@@ -82,7 +82,7 @@ class Experiment:
         self.images = images
         self.compute = compute
         self.display = display
-        self.monitor = Monitor(display)
+        self.monitor = Monitor(display, compute.device)
         self.memories: dict[str, IdentityMemory] = {}
         # Nothing here draws from PyTorch's own generator; a recipe or an encoder of one's own (dropout) may.
         torch.manual_seed(derived_seed(settings.seed, "torch"))
@@ -142,8 +142,12 @@ class Experiment:
             )
 
     def batches(self, labels: PseudoLabels, epoch: int) -> Iterator[Batch]:
-        """The augmented P x K batches of an epoch, made in the background."""
-        settings = self.settings
+        """The augmented P x K batches of an epoch, made in the background.
+
+        What passes between a batch and the next is told apart in the monitor: waiting for it, `encode` ("forward"), the
+        losses, the two halves of `optimize` ("backward", "optimiser"), and what comes after it ("memory").
+        """
+        settings, monitor = self.settings, self.monitor
         steps = settings.training.steps or steps_per_epoch(
             labels, settings.sampling.identities, settings.sampling.instances
         )
@@ -159,9 +163,14 @@ class Experiment:
         self.encoder.train()
         set_learning_rate(self.optimizer, learning_rate(settings.optimizer, epoch))
         with self.display.task(f"epoch {epoch}: training", steps) as advance:
-            for batch in prefetch(plans, self.images, self._augmentations(), self.compute.device, generator):
+            monitor.laps.begin()
+            for batch in prefetch(
+                plans, self.images, self._augmentations(), self.compute.device, generator, monitor.prepared
+            ):
+                monitor.laps.lap("wait")
                 yield batch
-                self.monitor.images += len(batch)
+                monitor.images += len(batch)
+                monitor.laps.lap("memory")
                 advance(1)
 
     def encode(self, batch: Batch) -> EncodedBatch:
@@ -174,6 +183,7 @@ class Experiment:
         def apart(rows: Tensor) -> dict[str, Tensor]:
             return dict(zip(present, torch.split(rows, sizes), strict=True))
 
+        self.monitor.laps.lap("forward")
         return EncodedBatch(
             features=apart(encoded.features),
             pooled=apart(encoded.pooled),
@@ -212,10 +222,13 @@ class Experiment:
         if not any(weight for weight, _ in losses.values()):
             raise UsageError(f"losses: the weights of {', '.join(losses)} are all 0, so nothing is learnt; set one.")
         loss = torch.stack([weight * value for weight, value in losses.values()]).sum()
+        self.monitor.laps.lap("losses")
         self._features = None
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own signature has no types
+        self.monitor.laps.lap("backward")
         self.optimizer.step()
+        self.monitor.laps.lap("optimiser")
 
     def own_memory(self, modality: str, features: Features, labels: PseudoLabels) -> IdentityMemory:
         """A fresh memory of one modality's identities, kept in the checkpoints under the modality's name."""

@@ -6,20 +6,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor
 
 from usvireid.clustering.cluster import Clustered
 from usvireid.display import Display
+from usvireid.training.laps import Laps
 
 
 class Monitor:
     """Collects the facts of one epoch for its line in `metrics.jsonl`.
 
     Losses are summed on the device and read once, at the end: reading one in a step would make the host wait.
+
+    Args:
+        display: where warnings are shown.
+        device: where the training steps are computed, for the clock that takes them apart.
     """
 
-    def __init__(self, display: Display) -> None:
+    def __init__(self, display: Display, device: torch.device | None = None) -> None:
         self.display = display
+        self.laps = Laps(device or torch.device("cpu"))
+        self.background: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
         self.messages: list[str] = []
         self.images = 0
@@ -39,6 +47,10 @@ class Monitor:
             whole = time.perf_counter() - start
             self.seconds[name] = self.seconds.get(name, 0.0) + whole - self._inner
             self._inner = outer + whole
+
+    def prepared(self, name: str, seconds: float) -> None:
+        """Note what the thread that prepares batches was busy with; only that thread calls this."""
+        self.background[name] = self.background.get(name, 0.0) + seconds
 
     def loss(self, name: str, value: Tensor) -> None:
         """Note a loss of one training step."""
