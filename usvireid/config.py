@@ -281,6 +281,13 @@ class TrainingSettings(_Part):
     keep_checkpoints: Count = Field(2, description="newest checkpoints that stay on disk")
 
 
+class GuardSettings(_Part):
+    """Against collapse: ill pseudo-labels are not trained on; see `usvireid.training.guard`."""
+
+    use: bool = Field(True, description="go back to the state before, with other values, where clusters collapse")
+    rollbacks: Count = Field(4, description="how often, before the run stops")
+
+
 def _known_columns(columns: list[str]) -> list[str]:
     for column in columns:
         if column not in names.EXCLUDABLE:
@@ -348,6 +355,7 @@ class Settings(_Part):
     augment: AugmentSettings = AugmentSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     training: TrainingSettings = TrainingSettings()
+    guard: GuardSettings = GuardSettings()
     selection: SelectionSettings = SelectionSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     options: dict[str, Any] = Field({}, description="settings of your own recipe; free form")

@@ -6,6 +6,9 @@ Nothing reads it but people, so a damaged one is begun anew without a word.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +32,13 @@ class Profile:
         epochs, stages = self._read()
         self._write([*(old for old in epochs if old["epoch"] < entry["epoch"]), entry], stages)
 
-    def add_stage(self, name: str, seconds: float) -> None:
-        """Set the seconds of a stage."""
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Note how long a stage takes."""
+        start = time.perf_counter()
+        yield
         epochs, stages = self._read()
-        self._write(epochs, {**stages, name: round(seconds, 3)})
+        self._write(epochs, {**stages, name: round(time.perf_counter() - start, 3)})
 
     def _read(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         try:

@@ -281,6 +281,10 @@ class Experiment:
         if "classifier.weight" in checkpoint.tensors:
             weight = checkpoint.tensors["classifier.weight"]
             self.classifier(len(weight)).load_state_dict({"weight": weight})
+        elif self._classifier is not None:  # made since; its group of parameters was the last to be added
+            self.optimizer.state.pop(self._classifier.weight, None)
+            self.optimizer.param_groups.pop()
+            self._classifier = None
         restore_optimizer(self.optimizer, checkpoint.part("optimizer."), checkpoint.fact("optimizer_groups"))
         banks = {key.partition(".")[0] for key in checkpoint.part("memory.")}
         self.memories = {

@@ -53,6 +53,6 @@ class Laps:
         return dict(self._seconds)
 
     def _mark(self, name: str | None) -> None:
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
         event.record(torch.cuda.current_stream(self._device))
         self._marks.append((name, event))

@@ -32,6 +32,7 @@ class Monitor:
         self.messages: list[str] = []
         self.images = 0
         self.eps: dict[str, float | None] = {}
+        self.advised: dict[str, float] = {}
         self._inner = 0.0
         self._losses = _Means()
         self._notes = _Means()
@@ -68,6 +69,8 @@ class Monitor:
     def clustered(self, modality: str, result: Clustered) -> None:
         """Note with which eps a modality was clustered, and show what went wrong."""
         self.eps[modality] = result.eps
+        if result.advised is not None:
+            self.advised[modality] = result.advised
         if result.problem is not None:
             self.warn(f"{modality}: {result.problem}")
 
