@@ -278,6 +278,12 @@ class TrainingSettings(_Part):
     steps: Annotated[int, Field(ge=0)] = Field(
         0, description="batches an epoch; 0: every labelled crop once on average"
     )
+    accumulate: Count = Field(
+        1, description="parts in which a batch goes through the encoder; batch normalisation sees one at a time"
+    )
+    batch: Annotated[int, Field(ge=4)] | Literal["auto"] | None = Field(
+        None, description="crops on the device at a time, which changes nothing that is learnt; auto: as many as fit"
+    )
     keep_checkpoints: Count = Field(2, description="newest checkpoints that stay on disk")
 
 
@@ -383,6 +389,7 @@ RESUMABLE = frozenset(
         "data.cache",
         "data.strict",
         "neighbors.backend",
+        "training.batch",
         "training.epochs",
         "training.keep_checkpoints",
         "evaluation.exclude",

@@ -99,6 +99,8 @@ class Workflow:
             f"{environment['cpu_threads']} threads, k-NN by {searcher}"
         )
         if "train" in stages:
+            if self.finished < self.settings.training.epochs:
+                self.experiment.fit_batches()
             self._score_untrained()
             while self.finished < self.settings.training.epochs:
                 self._epoch(self.finished + 1)

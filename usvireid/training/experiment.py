@@ -26,6 +26,7 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
+from usvireid.training.accumulation import PartedEncoder, crops_meet, divide
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
     Checkpoint,
@@ -35,6 +36,7 @@ from usvireid.training.checkpoint import (
     restore_optimizer,
     shapes_of,
 )
+from usvireid.training.fitting import crops_that_fit
 from usvireid.training.knowledge import gathered
 from usvireid.training.monitor import Monitor
 from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
@@ -89,6 +91,9 @@ class Experiment:
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
+        self._parted = PartedEncoder(self.encoder, compute)
+        self._meet = crops_meet(self.encoder)
+        self._fits = settings.training.batch if isinstance(settings.training.batch, int) else None
         self.optimizer = make_optimizer(
             self.encoder, settings.optimizer, from_weights=settings.encoder.weights is not None
         )
@@ -173,10 +178,34 @@ class Experiment:
                 monitor.laps.lap("memory")
                 advance(1)
 
+    def fit_batches(self) -> None:
+        """Find out what fits into the device's memory, if `training.batch` asks, and say how batches are encoded.
+
+        Raises:
+            UsvireidError: a batch does not fit in the parts that the settings give it.
+        """
+        training, sampling = self.settings.training, self.settings.sampling
+        crops = sampling.identities * sampling.instances
+        sizes = {name: crops * len(views) for name, views in self._augmentations().items()}
+        if training.batch == "auto":
+            data, most = self.settings.data, sum(sizes.values())
+            self._fits = crops_that_fit(self.encoder, self.compute, data.height, data.width, max(4, most))
+        division = divide(sizes, training.accumulate, self._meet, self._fits)
+        if division.parts > 1 or training.batch == "auto":
+            parts = f"in {division.parts} parts" if division.parts > 1 else "whole"
+            again = ", each encoded again in the backward pass" if division.again else ""
+            fits = "" if self._fits is None else f"; {self._fits:,} crops fit at a time"
+            self.display.say(f"batches of {sum(sizes.values()):,} crops {parts}{again}{fits}")
+
     def encode(self, batch: Batch) -> EncodedBatch:
-        """Run the encoder forward on both halves of a batch together."""
-        with self.compute.autocast():
-            encoded = self.encoder(batch.images)
+        """Run the encoder forward on both halves of a batch together, in parts where the settings say so."""
+        rows = {name: len(images) for name, images in batch.images.items()}
+        division = divide(rows, self.settings.training.accumulate, self._meet, self._fits)
+        if division.parts > 1:
+            encoded = self._parted(batch.images, division.parts, again=division.again)
+        else:
+            with self.compute.autocast():
+                encoded = self.encoder(batch.images)
         present = [modality for modality in names.MODALITIES if modality in batch.images]
         sizes = [len(batch.images[modality]) for modality in present]
 
