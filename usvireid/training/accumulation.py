@@ -120,8 +120,8 @@ class PartedEncoder:
             else:
                 tensors = self._encode(pixels)
             found.append(tensors)
-        order = _order([len(images[name]) for name in MODALITIES if name in images], parts)
-        whole = {name: torch.cat([part[name] for part in found])[order.to(found[0][name].device)] for name in found[0]}
+        order = _order([len(images[name]) for name in MODALITIES if name in images], parts, found[0]["pooled"].device)
+        whole = {name: torch.cat([part[name] for part in found])[order] for name in found[0]}
         pooled, extra = whole.pop("pooled"), whole
         if self._neck is not None:
             encoded: Encoded = self._neck(pooled, **_extra(extra))
@@ -170,12 +170,12 @@ def _unrecorded(encoder: nn.Module) -> Iterator[None]:
             part.momentum, part.num_batches_tracked = momentum, count
 
 
-def _order(sizes: list[int], parts: int) -> Tensor:
+def _order(sizes: list[int], parts: int, device: torch.device) -> Tensor:
     """Where each row of the whole batch, one modality after the other, stands among the rows of all parts (int64)."""
     starts = [sum(sizes[:place]) for place in range(len(sizes))]
     rows = torch.cat(
         [
-            torch.arange(start + part, start + size, parts)
+            torch.arange(start + part, start + size, parts, device=device)
             for part in range(parts)
             for start, size in zip(starts, sizes, strict=True)
         ]

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,16 @@ class Batch:
 
     def __len__(self) -> int:
         return sum(map(len, self.images.values()))
+
+    def used_on(self, stream: torch.cuda.Stream) -> None:
+        """Tell PyTorch's allocator that a stream reads the batch, lest its memory be given away too early."""
+        for tensors in (self.images, self.identities, self.rows):
+            for tensor in tensors.values():
+                tensor.record_stream(stream)
+
+
+_Ready = tuple[Batch, torch.cuda.Event | None]
+"""A batch, and what a GPU has to have passed before it is there."""
 
 
 def prepare(
@@ -85,12 +96,14 @@ def prefetch(
     """The prepared batches, in order, made by one background thread, which calls `spent` too.
 
     One thread alone uses `generator`, in the order of the plans, so the result does not depend on timing. An error in
-    the thread is raised here.
+    the thread is raised here. On a GPU the thread has a stream of its own, so that copies and changes of the next
+    batches run beside the computation of this one; the stream that trains waits for a batch, the host does not.
     """
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+    ready: queue.Queue[_Ready | BaseException | None] = queue.Queue(maxsize=_AHEAD)
     stopped = threading.Event()
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # as it is
 
-    def offer(item: Batch | BaseException | None) -> None:
+    def offer(item: _Ready | BaseException | None) -> None:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.1)
@@ -100,10 +113,12 @@ def prefetch(
 
     def work() -> None:
         try:
-            for plan in plans:
-                if stopped.is_set():
-                    return
-                offer(prepare(plan, images, augmentations, device, generator, spent))
+            with nullcontext() if stream is None else torch.cuda.stream(stream):
+                for plan in plans:
+                    if stopped.is_set():
+                        return
+                    batch = prepare(plan, images, augmentations, device, generator, spent)
+                    offer((batch, None if stream is None else stream.record_event()))
             offer(None)
         except BaseException as error:  # handed over: it must not die unseen in a thread
             offer(error)
@@ -114,7 +129,12 @@ def prefetch(
         while (item := ready.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            batch, prepared = item
+            if prepared is not None:
+                training = torch.cuda.current_stream(device)
+                training.wait_event(prepared)
+                batch.used_on(training)
+            yield batch
     finally:
         stopped.set()
         thread.join()
