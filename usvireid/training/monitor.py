@@ -5,13 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from usvireid.clustering.cluster import Clustered
 from usvireid.display import Display
 from usvireid.training.laps import Laps
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How one modality was clustered, as far as the recipe shows it: the result and, if handed over, the graph."""
+
+    result: Clustered
+    graph: sparse.csr_matrix | None
 
 
 class Monitor:
@@ -33,6 +43,7 @@ class Monitor:
         self.images = 0
         self.eps: dict[str, float | None] = {}
         self.advised: dict[str, float] = {}
+        self.shown: dict[str, Shown] = {}
         self._inner = 0.0
         self._losses = _Means()
         self._notes = _Means()
@@ -66,11 +77,18 @@ class Monitor:
         self.messages.append(message)
         self.display.warn(message)
 
-    def clustered(self, modality: str, result: Clustered) -> None:
-        """Note with which eps a modality was clustered, and show what went wrong."""
+    def clustered(self, modality: str, result: Clustered, graph: sparse.csr_matrix | None = None) -> None:
+        """Note how a modality was clustered, and show what went wrong.
+
+        Args:
+            modality: visible or infrared.
+            result: the clusters of its crops, in their order.
+            graph: that they were found on; with it the quality of the clusters on the graph is measured.
+        """
         self.eps[modality] = result.eps
         if result.advised is not None:
             self.advised[modality] = result.advised
+        self.shown[modality] = Shown(result, graph)
         if result.problem is not None:
             self.warn(f"{modality}: {result.problem}")
 
