@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +16,9 @@ from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Images
 from usvireid.names import MODALITIES
 from usvireid.training.sampling import BatchPlan
+
+Spent = Callable[[str, float], None]
+"""Told the seconds that the preparation of a batch was busy with: reading ("load") and changing ("augment")."""
 
 _AHEAD = 2
 """Prepared batches that may wait: enough to hide the preparation, small in memory."""
@@ -40,6 +45,16 @@ class Batch:
     def __len__(self) -> int:
         return sum(map(len, self.images.values()))
 
+    def used_on(self, stream: torch.cuda.Stream) -> None:
+        """Tell PyTorch's allocator that a stream reads the batch, lest its memory be given away too early."""
+        for tensors in (self.images, self.identities, self.rows):
+            for tensor in tensors.values():
+                tensor.record_stream(stream)
+
+
+_Ready = tuple[Batch, torch.cuda.Event | None]
+"""A batch, and what a GPU has to have passed before it is there."""
+
 
 def prepare(
     plan: BatchPlan,
@@ -47,17 +62,22 @@ def prepare(
     augmentations: dict[str, tuple[Augmentation, ...]],
     device: torch.device,
     generator: torch.Generator,
+    spent: Spent = lambda name, seconds: None,
 ) -> Batch:
     """Read, move and augment the crops of one batch; one block of rows per augmentation of the modality."""
     pixels, identities, numbers, repeats = {}, {}, {}, {}
     for modality, rows in plan.rows.items():
         flat = rows.ravel()
+        start = time.perf_counter()
         raw = torch.from_numpy(images(flat))
         if device.type == "cuda":
             raw = raw.pin_memory()
         raw = raw.to(device, non_blocking=True).permute(0, 3, 1, 2)
+        loaded = time.perf_counter()
         views = augmentations[modality]
         pixels[modality] = torch.cat([change(raw, modality, generator) for change in views])
+        spent("load", loaded - start)
+        spent("augment", time.perf_counter() - loaded)
         identity = torch.from_numpy(plan.identities[modality].ravel()).repeat(len(views))
         identities[modality] = identity.to(device, non_blocking=True)
         numbers[modality] = torch.from_numpy(flat).repeat(len(views)).to(device, non_blocking=True)
@@ -71,16 +91,19 @@ def prefetch(
     augmentations: dict[str, tuple[Augmentation, ...]],
     device: torch.device,
     generator: torch.Generator,
+    spent: Spent = lambda name, seconds: None,
 ) -> Iterator[Batch]:
-    """The prepared batches, in order, made by one background thread.
+    """The prepared batches, in order, made by one background thread, which calls `spent` too.
 
     One thread alone uses `generator`, in the order of the plans, so the result does not depend on timing. An error in
-    the thread is raised here.
+    the thread is raised here. On a GPU the thread has a stream of its own, so that copies and changes of the next
+    batches run beside the computation of this one; the stream that trains waits for a batch, the host does not.
     """
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+    ready: queue.Queue[_Ready | BaseException | None] = queue.Queue(maxsize=_AHEAD)
     stopped = threading.Event()
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # as it is
 
-    def offer(item: Batch | BaseException | None) -> None:
+    def offer(item: _Ready | BaseException | None) -> None:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.1)
@@ -90,10 +113,12 @@ def prefetch(
 
     def work() -> None:
         try:
-            for plan in plans:
-                if stopped.is_set():
-                    return
-                offer(prepare(plan, images, augmentations, device, generator))
+            with nullcontext() if stream is None else torch.cuda.stream(stream):
+                for plan in plans:
+                    if stopped.is_set():
+                        return
+                    batch = prepare(plan, images, augmentations, device, generator, spent)
+                    offer((batch, None if stream is None else stream.record_event()))
             offer(None)
         except BaseException as error:  # handed over: it must not die unseen in a thread
             offer(error)
@@ -104,7 +129,12 @@ def prefetch(
         while (item := ready.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            batch, prepared = item
+            if prepared is not None:
+                training = torch.cuda.current_stream(device)
+                training.wait_event(prepared)
+                batch.used_on(training)
+            yield batch
     finally:
         stopped.set()
         thread.join()
