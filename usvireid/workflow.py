@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+from rich.console import Console
+from torch import Tensor
 
 from usvireid import names
 from usvireid.config import Settings
@@ -19,7 +23,9 @@ from usvireid.lines import all_epochs, clusters_line, epoch_line, scores_line
 from usvireid.loading import Data, fingerprints, open_data, training_data
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
+from usvireid.neighbors.shared import join_search
 from usvireid.outcome import selected
+from usvireid.processes import BEGIN, EXTRACT, RESTORE, SCORE, SCORE_HELD_OUT, SEARCH, TRAIN, Group, current
 from usvireid.quality.measures import measure_labels
 from usvireid.quality.selection import Selection
 from usvireid.quality.truth import truth_of
@@ -33,6 +39,18 @@ from usvireid.training.experiment import Experiment
 from usvireid.training.held_out import HeldOutScorer, held_out_rows, training_rows
 from usvireid.training.monitor import Monitor
 from usvireid.training.scoring import Scorer
+
+
+def execute(run: Run, display: Display) -> None:
+    """Do what a run asks for, with all processes that there are."""
+    current().send(run)
+    Workflow(run, display).execute()
+
+
+def follow(group: Group) -> None:
+    """Take part, unheard, in every run that the first process does."""
+    while (run := group.receive()) is not None:
+        Workflow(run, Display(Console(quiet=True))).execute()
 
 
 class Workflow:
@@ -58,7 +76,7 @@ class Workflow:
         shown = shown_rows(training, self.settings.known, self.settings.seed) & self._sees_identities
         training = training.with_identities_at(shown)
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
-        if not checkpoint_files(run.checkpoints):
+        if current().leads and not checkpoint_files(run.checkpoints):
             self.experiment.load_weights()
         trained = training_rows(data.crops, self.settings)
         self.scorer = Scorer(data.crops, data.images, self.settings.evaluation, trained)
@@ -71,20 +89,56 @@ class Workflow:
         self._previous_labels: PseudoLabels | None = None
 
     def execute(self) -> None:
-        """Do the stages of the settings; go on after the last complete epoch."""
+        """Do the stages of the settings; go on after the last complete epoch.
+
+        Of several processes the first does so, and the others take part in what it begins.
+        """
+        group = current()
+        if not group.leads:
+            group.follow(self._tasks())
+            return
         with self.run.claimed():
+            weights = {name: tensor.cpu() for name, tensor in self.experiment.encoder.state_dict().items()}
+            with group.jointly(BEGIN, self._inputs, weights):
+                pass  # the others make theirs equal; this process has nothing to do
             self._resume()
             self._stages()
+        group.dismiss()
+
+    def _tasks(self) -> dict[str, Callable[..., object]]:
+        """What a process that follows is asked to take part in."""
+        held_out = self.held_out
+        return {
+            BEGIN: self._begin,
+            RESTORE: self.experiment.restore,
+            EXTRACT: self.experiment.extract_features,
+            SEARCH: join_search,
+            TRAIN: self._train,
+            SCORE: lambda: self.scorer.features(self.experiment),
+            SCORE_HELD_OUT: lambda: held_out and held_out.features(self.experiment),
+        }
+
+    def _begin(self, inputs: dict[str, str], weights: dict[str, Tensor]) -> None:
+        """Start from the weights of the first process, and on the same data."""
+        differs = [what for what, digest in self._inputs.items() if inputs.get(what) != digest]
+        if differs:
+            raise DataError(
+                f"{self.run.data}: {' and '.join(differs)} of process {current().rank} differ from those of process 0; "
+                "all processes need the same files."
+            )
+        self.experiment.encoder.load_state_dict(weights)
 
     def _stages(self) -> None:
         stages = self.settings.stages
         neighbors = self.settings.neighbors
         searcher, _ = choose_backend(neighbors.backend, str(self.compute.device), neighbors.k1)
-        environment = {**describe(self.compute), "knn": searcher}
+        several = current().size
+        environment = {**describe(self.compute), "knn": searcher, "processes": several}
         self.run.write_environment(environment)
         self.display.say(
             f"{self.run.folder}: {self._counted()}; {self.settings.encoder.name} on {self.compute}, "
-            f"{environment['cpu_threads']} threads, k-NN by {searcher}"
+            f"{environment['cpu_threads']} threads{f' each, {several} processes' if several > 1 else ''}, "
+            f"k-NN by {searcher}"
         )
         if "train" in stages:
             self._score_untrained()
@@ -178,7 +232,8 @@ class Workflow:
         self.display.say(epoch_line(line, self.settings.training.epochs, evaluation))
 
     def _train(self, labels: PseudoLabels, epoch: int) -> None:
-        with named_faults(self._recipe_file, f"train() failed in epoch {epoch}"):
+        doing = f"train() failed in epoch {epoch}"
+        with current().jointly(TRAIN, labels, epoch), named_faults(self._recipe_file, doing):
             self.recipe.train(self.experiment, labels, epoch)
         if not self.experiment.monitor.losses():
             self.display.warn_once(

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,7 +14,9 @@ from torch import Tensor
 from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Images
 from usvireid.names import MODALITIES
+from usvireid.processes import Group, acting
 from usvireid.training.sampling import BatchPlan
+from usvireid.training.sharing import places_of
 
 _AHEAD = 2
 """Prepared batches that may wait: enough to hide the preparation, small in memory."""
@@ -26,19 +29,23 @@ class Batch:
     Per modality: `images`, float32 B x 3 x H x W, 0 to 255; `identities` and `rows` (the crops' row numbers in the
     table), int64 B. With a second view the visible half holds every crop twice, in two blocks. `repeats` is how often
     an identity occurs in a modality, known without asking the device.
+
+    Where several processes train together, `images` are those that this one encodes, and `places` says which rows of
+    the batch each process has (`sharing.places_of`); everything else is of the whole batch. Alone, `places` is None.
     """
 
     images: dict[str, Tensor]
     identities: dict[str, Tensor]
     rows: dict[str, Tensor]
     repeats: dict[str, int]
+    places: list[Tensor] | None = None
 
     def all_identities(self) -> Tensor:
         """The identities of the whole batch, in the order in which the encoder puts the modalities."""
         return torch.cat([self.identities[modality] for modality in MODALITIES if modality in self.identities])
 
     def __len__(self) -> int:
-        return sum(map(len, self.images.values()))
+        return sum(map(len, self.identities.values()))
 
 
 def prepare(
@@ -47,22 +54,33 @@ def prepare(
     augmentations: dict[str, tuple[Augmentation, ...]],
     device: torch.device,
     generator: torch.Generator,
+    group: Group | None = None,
 ) -> Batch:
-    """Read, move and augment the crops of one batch; one block of rows per augmentation of the modality."""
+    """Read, move and augment the crops of one batch; one block of rows per augmentation of the modality.
+
+    Of the crops, those that are this process's to encode, where a group of several is given.
+    """
+    group = group or Group()
     pixels, identities, numbers, repeats = {}, {}, {}, {}
     for modality, rows in plan.rows.items():
         flat = rows.ravel()
-        raw = torch.from_numpy(images(flat))
+        own = group.portions(len(flat))[group.rank]
+        raw = torch.from_numpy(images(flat[own.start : own.stop]))
         if device.type == "cuda":
             raw = raw.pin_memory()
         raw = raw.to(device, non_blocking=True).permute(0, 3, 1, 2)
         views = augmentations[modality]
-        pixels[modality] = torch.cat([change(raw, modality, generator) for change in views])
+        pixels[modality] = torch.cat([change(raw, modality, generator, own) for change in views])
         identity = torch.from_numpy(plan.identities[modality].ravel()).repeat(len(views))
         identities[modality] = identity.to(device, non_blocking=True)
         numbers[modality] = torch.from_numpy(flat).repeat(len(views)).to(device, non_blocking=True)
         repeats[modality] = rows.shape[1] * len(views)
-    return Batch(images=pixels, identities=identities, rows=numbers, repeats=repeats)
+    places = None
+    present = [name for name in MODALITIES if name in plan.rows]
+    if group.size > 1:
+        counts = {name: (plan.rows[name].size, len(augmentations[name])) for name in present}
+        places = [place.to(device) for place in places_of(counts.values(), group)]
+    return Batch(images=pixels, identities=identities, rows=numbers, repeats=repeats, places=places)
 
 
 def prefetch(
@@ -93,11 +111,14 @@ def prefetch(
             for plan in plans:
                 if stopped.is_set():
                     return
-                offer(prepare(plan, images, augmentations, device, generator))
+                offer(prepared(plan))
             offer(None)
         except BaseException as error:  # handed over: it must not die unseen in a thread
             offer(error)
 
+    prepared = partial(
+        prepare, images=images, augmentations=augmentations, device=device, generator=generator, group=acting()
+    )
     thread = threading.Thread(target=work, daemon=True, name="batches")
     thread.start()
     try:

@@ -25,6 +25,7 @@ from usvireid.errors import DataError, UsageError, UsvireidError
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
+from usvireid.processes import EXTRACT, RESTORE, current
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
@@ -40,6 +41,8 @@ from usvireid.training.monitor import Monitor
 from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
 from usvireid.training.sampling import plan_batches, steps_per_epoch
 from usvireid.training.schedule import learning_rate
+from usvireid.training.sharing import gathered as gathered_rows
+from usvireid.training.sharing import learn_alike, learn_together
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Experiment:
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
+        learn_together(self.encoder, current())
         self.optimizer = make_optimizer(
             self.encoder, settings.optimizer, from_weights=settings.encoder.weights is not None
         )
@@ -105,7 +109,7 @@ class Experiment:
     def extract_features(self) -> Features:
         """The features of all training crops by the encoder as it is now; extracted once per state of the encoder."""
         if self._features is None:
-            with self.monitor.step("extract"):
+            with self.monitor.step("extract"), current().jointly(EXTRACT):
                 self._features = self.features_of(self.crops, self.images, "features")
         return self._features
 
@@ -165,13 +169,15 @@ class Experiment:
                 advance(1)
 
     def encode(self, batch: Batch) -> EncodedBatch:
-        """Run the encoder forward on both halves of a batch together."""
+        """Run the encoder forward on both halves of a batch together; of several processes each takes its rows."""
         with self.compute.autocast():
             encoded = self.encoder(batch.images)
         present = [modality for modality in names.MODALITIES if modality in batch.images]
-        sizes = [len(batch.images[modality]) for modality in present]
+        sizes = [len(batch.identities[modality]) for modality in present]
 
         def apart(rows: Tensor) -> dict[str, Tensor]:
+            if batch.places is not None:
+                rows = gathered_rows(rows, batch.places)
             return dict(zip(present, torch.split(rows, sizes), strict=True))
 
         return EncodedBatch(
@@ -202,6 +208,7 @@ class Experiment:
         layer = nn.Linear(self.encoder.width, classes, bias=False)
         nn.init.normal_(layer.weight, std=0.001, generator=torch_generator(self.settings.seed, "classifier", 0))
         layer = layer.to(self.compute.device)
+        learn_alike(layer, current())
         add_parameters(self.optimizer, layer.parameters())
         return layer
 
@@ -254,7 +261,8 @@ class Experiment:
         Raises:
             DataError: it is of another network, or not whole.
         """
-        restore_encoder(self.encoder, checkpoint)
+        with current().jointly(RESTORE, checkpoint):
+            restore_encoder(self.encoder, checkpoint)
         try:
             self._restore_the_rest(checkpoint)
         except (LookupError, ValueError, TypeError) as error:
