@@ -113,7 +113,7 @@ class Workflow:
             RESTORE: self.experiment.restore,
             EXTRACT: self.experiment.extract_features,
             SEARCH: join_search,
-            TRAIN: self._train,
+            TRAIN: self._train_along,
             SCORE: lambda: self.scorer.features(self.experiment),
             SCORE_HELD_OUT: lambda: held_out and held_out.features(self.experiment),
         }
@@ -233,13 +233,19 @@ class Workflow:
 
     def _train(self, labels: PseudoLabels, epoch: int) -> None:
         doing = f"train() failed in epoch {epoch}"
-        with current().jointly(TRAIN, labels, epoch), named_faults(self._recipe_file, doing):
+        with current().jointly(TRAIN, labels, epoch, self.experiment.settings), named_faults(self._recipe_file, doing):
             self.recipe.train(self.experiment, labels, epoch)
         if not self.experiment.monitor.losses():
             self.display.warn_once(
                 f"{self._recipe_file}: train() never called experiment.optimize, so nothing was learnt "
                 "unless it has an optimiser of its own"
             )
+
+    def _train_along(self, labels: PseudoLabels, epoch: int, settings: Settings) -> None:
+        """This process's part in an epoch that the first one trains, whose settings may have changed on the way."""
+        self.experiment.settings = settings
+        self._new_monitor()
+        self._train(labels, epoch)
 
     def _clustered(self, epoch: int) -> PseudoLabels:
         with named_faults(self._recipe_file, f"cluster() failed in epoch {epoch}"):

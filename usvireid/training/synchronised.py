@@ -56,13 +56,14 @@ class SynchronisedBatchNorm(nn.SyncBatchNorm):
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running statistics, as `nn.BatchNorm2d` does."""
-        if not self.track_running_stats:
+        if not self.track_running_stats or self.running_mean is None or self.running_var is None:
             return
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(variance * (count / (count - 1)), share)
+        share = self.momentum
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            share = 1 / float(self.num_batches_tracked) if share is None else share
+        self.running_mean.lerp_(mean, share or 0.0)
+        self.running_var.lerp_(variance * (count / (count - 1)), share or 0.0)
 
 
 class _Normalise(torch.autograd.Function):
