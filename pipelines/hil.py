@@ -55,7 +55,7 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
         with monitor.step("cluster"):
             known = constraints.take(experiment.crops.rows_of(modality))
             result = cluster_graph(graph, settings.clustering, known)
-        monitor.clustered(modality, result)
+        monitor.clustered(modality, result, graph)
         found[modality] = result.clusters
         with monitor.step("divide"):
             parts[modality] = parts_of(values, result.clusters.label, settings.clustering.parts, settings.seed)

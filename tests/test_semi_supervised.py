@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import tiny_options
 from tests.test_cli import call, error_line
 from tests.test_workflow import assert_same, metrics
+from usvireid.review.answers import append_answer
 
 Captured = pytest.CaptureFixture[str]
 
@@ -95,3 +96,25 @@ def test_travel_times_need_a_table(capfd: Captured, tmp_path: Path, labelled: Pa
     code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *options)
     assert code == 1
     assert "travel.csv" in error_line(err)
+
+
+def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(
+    capfd: Captured, tmp_path: Path, labelled: Path
+) -> None:
+    run = tmp_path / "run"
+    first = tiny_options(**{"training.epochs": "1"})
+    assert call(capfd, "run", labelled, "--out", run, "--stage", "cluster,train", *first)[0] == 0
+    answers = run / "reviews.csv"
+    # A person says: two strangers are one, in both modalities; and one crop is nobody.
+    append_answer(answers, "same", ["visible/00_0.png", "visible/05_0.png", "infrared/00_1.png"])
+    append_answer(answers, "junk", ["infrared/03_2.png"])
+    append_answer(answers, "different", ["visible/01_0.png"], ["visible/01_1.png"])
+    wrong = append_answer(answers, "junk", ["visible/02_0.png"])
+    append_answer(answers, "undo", undoes=wrong.number)
+    code, _, err = call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "2")
+    assert code == 0, err
+    label = pd.read_csv(run / "labels" / "epoch_002.csv").set_index("path")["identity"]
+    assert label["visible/00_0.png"] == label["visible/05_0.png"] == label["infrared/00_1.png"] >= 0
+    assert label["infrared/03_2.png"] == -1
+    assert label["visible/01_0.png"] == -1 or label["visible/01_0.png"] != label["visible/01_1.png"]
+    assert [line["answers"] for line in metrics(run) if line["epoch"]] == [0, 3]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,8 @@ data_app = typer.Typer(help="Look at a data folder.", no_args_is_help=True, rich
 app.add_typer(data_app, name="data")
 encoder_app = typer.Typer(help="Look at an encoder.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(encoder_app, name="encoder")
+footage_app = typer.Typer(help="Make crops of recordings.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(footage_app, name="footage")
 
 DataArgument = Annotated[
     Path, typer.Argument(metavar="DATA", help="Folder with visible/ and infrared/, a manifest, or a benchmark.")
@@ -152,12 +154,40 @@ def compare(
 
 
 @app.command()
-def report(run_folder: RunArgument) -> None:
+def report(
+    run_folder: RunArgument,
+    images: Annotated[
+        bool | None, typer.Option("--images/--no-images", help="With pictures of crops, or without any, for sharing.")
+    ] = None,
+    blur_faces: Annotated[
+        bool | None, typer.Option("--blur-faces/--no-blur-faces", help="Blur the head region of every picture.")
+    ] = None,
+) -> None:
     """Write the report of a run anew."""
     from usvireid.display import Display
     from usvireid.report import report_run
 
-    report_run(run_folder, Display())
+    report_run(run_folder, Display(), images, blur_faces)
+
+
+@app.command()
+def review(
+    run_folder: RunArgument,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="To listen on; 0: the last one of this run, or any that is free.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many questions.")] = 300,
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
+    device: DeviceOption = None,
+) -> None:
+    """Look through the most doubtful labels of a run on a page of this machine, and say what is right."""
+    from usvireid.display import Display
+    from usvireid.review.serve import review_run
+
+    review_run(run_folder, port=port, browser=browser, top=top, features=features, device=device, display=Display())
 
 
 @app.command()
@@ -195,6 +225,102 @@ def explain(
     from usvireid.explain import explain_run
 
     print(explain_run(run_folder, crops, out, seed, device, Display()))
+
+
+@app.command("index")
+def make_index(
+    run_folder: RunArgument,
+    data: Annotated[
+        Path | None, typer.Argument(metavar="DATA", help="Crops to make searchable; default: those of the run.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="INDEX", help="Folder to write.")],
+    device: DeviceOption = None,
+) -> None:
+    """Make crops searchable: a folder that needs neither the run nor the data any more."""
+    from usvireid.display import Display
+    from usvireid.search.build import index_run
+    from usvireid.search.command import say_index
+
+    display = Display()
+    say_index(index_run(run_folder, data, out, device, display), display)
+
+
+@app.command()
+def search(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that `usvireid index` wrote.")],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="An image, VIDEO:TIME (12.5 or 1:05), a crop's path or a track.")
+    ],
+    modality: Annotated[str, typer.Option(help="What to search: visible, infrared or any.")] = "any",
+    top: Annotated[int, typer.Option(help="Tracklets to show.")] = 20,
+    false_match_rate: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Mark what is above the threshold that lets so many through.")
+    ] = None,
+    query_modality: Annotated[str, typer.Option(help="Of the image: visible, infrared or auto, by its colours.")] = (
+        "auto"
+    ),
+    box: Annotated[
+        str | None, typer.Option(metavar="LEFT,TOP,WIDTH,HEIGHT", help="VIDEO:TIME: the person, pixels of the frame.")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="VIDEO:TIME without --box: motion, hog, onnx:FILE or boxes:FILE.")
+    ] = "motion",
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write the result as a page.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Find a person again: tracklets of all cameras, the most alike first, across visible and infrared."""
+    from usvireid.display import Display
+    from usvireid.search.command import search_index, show_found
+
+    display = Display()
+    found = search_index(
+        index,
+        query,
+        modality=modality,
+        top=top,
+        rate=false_match_rate,
+        query_modality=query_modality,
+        box=box,
+        detector=detector,
+        device=device,
+        report=report,
+        display=display,
+    )
+    if as_json:
+        print(json.dumps(found.to_dict()))
+    else:
+        show_found(found, display)
+
+
+@app.command()
+def doubts(
+    run_folder: RunArgument,
+    top: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    kind: Annotated[str, typer.Option(metavar="cluster,link,crop", help="Which kinds.")] = "cluster,link,crop",
+    by: Annotated[
+        Literal["score", "gain"],
+        typer.Option(help="score: the chance of being wrong; gain: the crops that an answer would put right."),
+    ] = "score",
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what is most doubtful about the newest labels of a run, with the reason."""
+    from usvireid.display import Display
+    from usvireid.doubts import doubts_dict, doubts_text, examine_run, parse_kinds
+
+    kinds, display = parse_kinds(kind), Display()
+    examined = examine_run(run_folder, display, device, features)
+    found = examined.doubts(kinds=kinds, top=top, order=by)
+    if as_json:
+        print(json.dumps(doubts_dict(found, examined.data.crops)))
+    else:
+        text = doubts_text(found, examined.data.crops) or "nothing is doubtful"
+        display.output.print(text, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -238,6 +364,55 @@ def data_check(
         render(found, display.output)
     if not found.ok:
         raise typer.Exit(1)
+
+
+@footage_app.command("ingest")
+def footage_ingest(
+    videos: Annotated[
+        list[str], typer.Argument(metavar="VIDEO...", help="Recordings, patterns, or a YAML file that lists cameras.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DATA", help="Data folder to write, or to add to.")],
+    camera: Annotated[str | None, typer.Option(metavar="NAME", help="The camera that took them.")] = None,
+    modality: Annotated[str | None, typer.Option(help="visible, infrared or auto; default auto.")] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the first begins, such as 2026-03-01T08:00:00.")
+    ] = None,
+    region: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Mask, white where people are looked for.")
+    ] = None,
+    detector: Annotated[str | None, typer.Option(help="motion, hog, onnx:FILE or boxes:FILE.")] = None,
+    crops: Annotated[int | None, typer.Option(help="Of a track, at most.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of an ingest; repeatable.")
+    ] = None,
+    redo: Annotated[bool, typer.Option("--redo", help="Take recordings anew that are there already.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse files that are no videos.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find people in recordings, follow them, and write a few crops of each into a data folder."""
+    from usvireid.footage.requirements import refuse_missing
+
+    refuse_missing()
+    from usvireid.display import Display
+    from usvireid.footage.cameras import recordings_of
+    from usvireid.footage.ingest import ingest
+    from usvireid.footage.summary import show
+    from usvireid.footage.tools import own_tools
+    from usvireid.layers import merge, nested, parse_assignment
+
+    told = {"name": camera, "modality": modality, "start": start, "region": region and str(region)}
+    settings: dict[str, Any] = {}
+    for name, value in {"detector": detector, "choosing.crops": crops}.items():
+        settings = settings if value is None else merge(settings, nested(name, value))
+    for text in assign or []:
+        settings = merge(settings, parse_assignment(text))
+    recordings = recordings_of(videos, {key: value for key, value in told.items() if value is not None}, settings)
+    display = Display()
+    ingested = ingest(recordings, out, display, own_tools(), redo=redo, strict=strict)
+    if as_json:
+        print(json.dumps(ingested.to_dict()))
+    else:
+        show(ingested, display)
 
 
 @encoder_app.command("summary")

@@ -301,6 +301,14 @@ class SelectionSettings(_Part):
     )
 
 
+class QualitySettings(_Part):
+    """Measures of the pseudo-labels that need no identities; see `docs/quality.md`."""
+
+    measures: Literal["all", "cheap", "counts"] = Field(
+        "all", description="cheap: without HDBSCAN beside DBSCAN and advice on eps; counts: what the labels say alone"
+    )
+
+
 class EvaluationSettings(_Part):
     """Scoring, where identities are known. Nothing is selected by these scores unless selection.method is test."""
 
@@ -322,6 +330,13 @@ class EvaluationSettings(_Part):
         ["single"], description="SYSU-MM01: one image of an identity and camera in the gallery, ten, or both ways"
     )
     rerank: bool = Field(False, description="also score k-reciprocally re-ranked distances, as rows of their own")
+
+
+class ReportSettings(_Part):
+    """What `report.html` shows of people."""
+
+    images: bool = Field(True, description="pictures of crops; without them the file can be shared more freely")
+    blur_faces: bool = Field(False, description="blur the head region of every picture")
 
 
 class Settings(_Part):
@@ -349,7 +364,9 @@ class Settings(_Part):
     optimizer: OptimizerSettings = OptimizerSettings()
     training: TrainingSettings = TrainingSettings()
     selection: SelectionSettings = SelectionSettings()
+    quality: QualitySettings = QualitySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    report: ReportSettings = ReportSettings()
     options: dict[str, Any] = Field({}, description="settings of your own recipe; free form")
 
     @model_validator(mode="after")
@@ -377,6 +394,7 @@ RESUMABLE = frozenset(
         "neighbors.backend",
         "training.epochs",
         "training.keep_checkpoints",
+        "quality.measures",
         "evaluation.exclude",
         "evaluation.min_frame_gap",
         "evaluation.every",
@@ -385,6 +403,8 @@ RESUMABLE = frozenset(
         "evaluation.draw",
         "evaluation.shots",
         "evaluation.rerank",
+        "report.images",
+        "report.blur_faces",
     }
 )
 

@@ -16,7 +16,7 @@ import typer
 from usvireid.errors import UsageError, UsvireidError
 from usvireid.recipe import TRACEBACK_VARIABLE
 
-_GO_ON = ("run", "demo")
+_GO_ON = ("run", "demo", "footage")
 """Commands that go on where they were stopped."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,6 +57,30 @@ def write_atomically(
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder against other processes; the hold ends with the process, however it ends.
+
+    Args:
+        folder: one that exists.
+        busy: what to say where another process holds it.
+
+    Raises:
+        UsvireidError: another process holds it.
+    """
+    import fcntl  # not on every system, and the rest of this file is
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsvireidError(busy) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def size_text(count: float) -> str:

@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,8 @@ from pydantic_core import ErrorDetails
 
 from usvireid.config import Settings, resumable
 from usvireid.errors import UsageError
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def make_settings(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
@@ -28,14 +30,7 @@ def make_settings(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
         UsageError: an unknown setting (with the nearest one that exists), a wrong type or value, or settings that
             contradict each other; the message holds the setting's full path.
     """
-    merged: dict[str, Any] = {}
-    for origin, layer in layers:
-        _refuse_unknown_keys(layer, Settings, origin, ())
-        merged = merge(merged, layer)
-    try:
-        settings = Settings.model_validate(merged)
-    except ValidationError as error:
-        raise UsageError(_explain(error.errors(), layers)) from None
+    settings = checked(Settings, layers)
     try:
         flat = flatten(settings.model_dump(mode="json"))
     except (ValueError, RecursionError):
@@ -46,10 +41,29 @@ def make_settings(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Settings:
     return settings
 
 
-def _explain(errors: list[ErrorDetails], layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+def checked(model: type[_Model], layers: Sequence[tuple[str, Mapping[str, Any]]]) -> _Model:
+    """Layers of the settings of any typed tree, merged over its defaults.
+
+    Raises:
+        UsageError: as `make_settings`.
+    """
+    merged: dict[str, Any] = {}
+    for origin, layer in layers:
+        _refuse_unknown_keys(layer, model, origin, (), model)
+        merged = merge(merged, layer)
+    try:
+        return model.model_validate(merged)
+    except ValidationError as error:
+        raise UsageError(_explain(error.errors(), layers, model)) from None
+
+
+def _explain(
+    errors: list[ErrorDetails], layers: Sequence[tuple[str, Mapping[str, Any]]], model: type[BaseModel]
+) -> str:
     """The first wrong setting, and who set it; one that may be of several types has a message for each."""
-    path = _setting_at(errors[0]["loc"])
-    messages = [error["msg"].removeprefix("Value error, ") for error in errors if _setting_at(error["loc"]) == path]
+    path = _setting_at(errors[0]["loc"], model)
+    same = [error for error in errors if _setting_at(error["loc"], model) == path]
+    messages = [error["msg"].removeprefix("Value error, ") for error in same]
     value = errors[0]["input"]
     shown = "" if isinstance(value, Mapping | BaseModel) else f" (it is {value!r})"
     origin = next((f"{origin}: " for origin, layer in reversed(layers) if path and _sets(layer, path)), "")
@@ -66,9 +80,9 @@ def _sets(layer: Mapping[str, Any], path: str) -> bool:
     return True
 
 
-def _setting_at(location: tuple[int | str, ...]) -> str:
+def _setting_at(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
     """The dotted name of a setting; what pydantic adds about the type it tried is left out."""
-    known: type[BaseModel] | None = Settings
+    known: type[BaseModel] | None = model
     path = []
     for part in map(str, location):
         if known is None or part not in known.model_fields:
@@ -235,17 +249,19 @@ def _number_of(text: str) -> str | float:
         return text
 
 
-def _refuse_unknown_keys(layer: Mapping[str, Any], model: type[BaseModel], origin: str, above: tuple[str, ...]) -> None:
+def _refuse_unknown_keys(
+    layer: Mapping[str, Any], model: type[BaseModel], origin: str, above: tuple[str, ...], root: type[BaseModel]
+) -> None:
     for key, value in layer.items():
         path = ".".join((*above, str(key)))
         if key not in model.model_fields:
-            raise UsageError(f"{origin}: unknown setting '{path}'; {_nearest(path)}")
+            raise UsageError(f"{origin}: unknown setting '{path}'; {_nearest(path, root)}")
         part = _part_of(model, str(key))
         if part is None:
             continue
         if not isinstance(value, Mapping):
             raise UsageError(f"{origin}: '{path}' is a group of settings; write {path}.NAME=value.")
-        _refuse_unknown_keys(value, part, origin, (*above, str(key)))
+        _refuse_unknown_keys(value, part, origin, (*above, str(key)), root)
 
 
 def _part_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
@@ -255,9 +271,11 @@ def _part_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
-def _nearest(path: str) -> str:
-    tree = Settings().model_dump(mode="json")
+def _nearest(path: str, model: type[BaseModel]) -> str:
+    tree = model().model_dump(mode="json")
     known = [*tree, *flatten(tree)]
     by_last_name = [name for name in known if name.rpartition(".")[2] == path.rpartition(".")[2]]
     near = by_last_name or difflib.get_close_matches(path, known, n=1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else "`usvireid configs --defaults` lists them all."
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return "`usvireid configs --defaults` lists them all." if model is Settings else f"there are {', '.join(known)}."

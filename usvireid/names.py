@@ -18,6 +18,19 @@ IDENTITY: Final = "identity"
 SPLIT: Final = "split"
 CROP_COLUMNS: Final = (PATH, MODALITY, CAMERA, TRACK, FRAME, TIME, IDENTITY, SPLIT)
 
+# What footage knows of a crop beyond that: its box in pixels of the frame, and the life of its track in frames.
+LEFT: Final = "left"
+TOP: Final = "top"
+WIDTH: Final = "width"
+HEIGHT: Final = "height"
+SCORE: Final = "score"
+QUALITY: Final = "quality"
+FIRST_FRAME: Final = "first_frame"
+LAST_FRAME: Final = "last_frame"
+FOOTAGE_COLUMNS: Final = (
+    PATH, MODALITY, CAMERA, TRACK, FRAME, TIME, LEFT, TOP, WIDTH, HEIGHT, SCORE, QUALITY, FIRST_FRAME, LAST_FRAME,
+)  # fmt: skip
+
 EXCLUDABLE: Final = (CAMERA, TRACK, FRAME, TIME, IDENTITY)
 """Columns whose agreement with the query can take a gallery crop out of its ranking."""
 
@@ -55,11 +68,13 @@ NO_LABEL: Final = -1
 MANIFEST_FILE: Final = "crops.csv"
 CONFIG_FILE: Final = "config.yaml"
 DEMO_FILE: Final = "demo.json"
+FOOTAGE_FILE: Final = "footage.json"
 ENVIRONMENT_FILE: Final = "environment.json"
 CALLS_FILE: Final = "calls.jsonl"
 METRICS_FILE: Final = "metrics.jsonl"
 EVALUATION_FILE: Final = "evaluation.json"
 REPORT_FILE: Final = "report.html"
+REVIEWS_FILE: Final = "reviews.csv"
 TRIALS_FILE: Final = "trials.json"
 TRIAL_PREFIX: Final = "trial_"
 CHECKPOINT_FOLDER: Final = "checkpoints"

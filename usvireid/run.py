@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import itertools
 import json
@@ -17,7 +16,7 @@ from typing import Any
 from usvireid import names
 from usvireid.config import Settings
 from usvireid.errors import DataError, UsageError, UsvireidError
-from usvireid.files import is_unfinished, refuse_in_data, write_atomically
+from usvireid.files import held, is_unfinished, refuse_in_data, write_atomically
 from usvireid.layers import (
     differences,
     make_settings,
@@ -115,6 +114,7 @@ class Run:
         self.data = data
         self.checkpoints = folder / names.CHECKPOINT_FOLDER
         self.labels = folder / names.LABEL_FOLDER
+        self.reviews = folder / names.REVIEWS_FILE
 
     @classmethod
     def begin(cls, folder: Path, settings: Settings, data: Path) -> Run:
@@ -178,27 +178,12 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsvireidError(f"{self.folder}: cannot be made ({error.strerror}); give another --out.") from None
-        with self._locked():
+        with held(self.folder, f"{self.folder}: another usvireid is at work in this run folder; wait for it."):
             Run.begin(self.folder, self.settings, self.data)
             for path in filter(is_unfinished, self.folder.rglob(".*")):
                 path.unlink()
             write_atomically(self.folder / names.CONFIG_FILE, _config_text(self.settings, self.data).encode())
             yield
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise UsvireidError(
-                f"{self.folder}: another usvireid is at work in this run folder; wait for it."
-            ) from None
-        try:
-            yield
-        finally:
-            os.close(descriptor)
 
     def write_environment(self, environment: dict[str, Any]) -> None:
         """Write what the run is made with now, and add it to the list of all calls."""

@@ -113,6 +113,15 @@ def test_a_cluster_with_two_people_falls_apart_at_its_widest():
     assert found.label.tolist() == [0, 0, 0, 1, 1, 1]
 
 
+def test_a_mixture_is_looked_at_more_closely():
+    line = np.array([0.0, 0.05, 0.1, 0.25, 0.3, 0.35])
+    graph = graph_of(np.abs(line[:, None] - line[None]).astype(np.float32))
+    builder = ConstraintsBuilder(6)
+    assert ConstrainedDbscan(graph, builder.build(), 2).settled(0.2).count == 1
+    builder.apart(range(6))
+    assert ConstrainedDbscan(graph, builder.build(), 2).settled(0.2).label.tolist() == [0, 0, 0, 1, 1, 1]
+
+
 def test_numbers_follow_the_first_crop():
     assert numbered(np.array([7, -1, 3, 7, 3])).tolist() == [0, -1, 1, 0, 1]
     assert numbered(np.zeros(0, dtype=np.int64)).tolist() == []

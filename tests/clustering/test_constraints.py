@@ -127,10 +127,22 @@ def test_nothing_known(count):
 def test_arrays_that_contradict_each_other_are_refused():
     good = Constraints.none(3)
     with pytest.raises(ValueError, match="without a gap"):
-        Constraints(np.array([0, 2, 2]), good.known, good.cannot, good.junk)
+        Constraints(np.array([0, 2, 2]), good.known, good.cannot, good.junk, good.mixture)
     with pytest.raises(ValueError, match="smaller first"):
-        Constraints(good.group, good.known, np.array([[1, 1]]), good.junk)
+        Constraints(good.group, good.known, np.array([[1, 1]]), good.junk, good.mixture)
     with pytest.raises(ValueError, match=r"outside 0\.\.2"):
-        Constraints(good.group, good.known, np.array([[1, 3]]), good.junk)
+        Constraints(good.group, good.known, np.array([[1, 3]]), good.junk, good.mixture)
     with pytest.raises(ValueError, match="as many codes"):
-        Constraints(good.group, good.known[:2], good.cannot, good.junk)
+        Constraints(good.group, good.known[:2], good.cannot, good.junk, good.mixture)
+
+
+def test_a_mixture_forbids_no_pair_and_is_told_by_what_holds_several_of_it():
+    builder = ConstraintsBuilder(5)
+    builder.must([0, 1])
+    builder.apart([0, 1, 2, 3])
+    found = builder.build()
+    assert not len(found.cannot) and not found.trivial
+    assert found.mixture.tolist() == [0, 0, 0, 0, -1]
+    assert found.mixed(np.array([0, 0, 1, 1, 1])).tolist() == [1]
+    assert found.mixed(np.array([0, 0, 1, 2, 2])).tolist() == []
+    assert found.take(np.array([4, 2])).mixture.tolist() == [-1, 0]

@@ -59,20 +59,33 @@ def cluster_graph(
         constraints: what is known about the same crops; None, or nothing known: plain clustering.
     """
     least = settings.min_samples
-    free = constraints is None or constraints.trivial
     if settings.method == "hdbscan":
         found = hdbscan(graph, min_cluster_size=max(2, least), min_samples=least)
-        if constraints is not None and not free:
+        if constraints is not None and not constraints.trivial:
             found = keep_to(found, graph, constraints, max(2, least))
         return Clustered(found, None, _without_eps(found, settings))
 
-    def plain(eps: float) -> Clusters:
-        return dbscan(graph, eps=eps, min_samples=least)
+    return _by_eps(settings, *keeping_to(graph, least, constraints))
 
-    if constraints is None or free:
-        return _by_eps(settings, plain, plain)
-    bound = ConstrainedDbscan(graph, constraints, least)
-    return _by_eps(settings, bound.at, bound.settled)
+
+def keeping_to(
+    graph: sparse.csr_matrix, min_samples: int, constraints: Constraints | None
+) -> tuple[ClusterAt, ClusterAt]:
+    """DBSCAN on a graph as a function of eps: as advice tries it, and in agreement with all that is known.
+
+    Args:
+        graph: of `jaccard_graph`.
+        min_samples: as for `dbscan`.
+        constraints: about the same crops; None, or nothing known: both are plain DBSCAN.
+    """
+    if constraints is not None and not constraints.trivial:
+        bound = ConstrainedDbscan(graph, constraints, min_samples)
+        return bound.at, bound.settled
+
+    def plain(eps: float) -> Clusters:
+        return dbscan(graph, eps=eps, min_samples=min_samples)
+
+    return plain, plain
 
 
 def _by_eps(settings: ClusteringSettings, tried: ClusterAt, final: ClusterAt) -> Clustered:

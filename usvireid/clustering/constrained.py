@@ -97,8 +97,8 @@ def settled(
 
     The crops of a group go together: to the cluster that most of them are in. A group of known identity is a cluster
     even where its crops are too few for one. A cluster that holds two people is taken apart: its groups are joined
-    again, the nearest first, wherever that joins no two people, up to `eps`; what has fewer than `least` crops then is
-    an outlier. Junk is an outlier.
+    again, the nearest first, wherever that joins no two people, up to `eps`, or half of it where a person called the
+    cluster a mixture; what has fewer than `least` crops then is an outlier. Junk is an outlier.
 
     Args:
         label: int64, N; -1 for outliers.
@@ -112,10 +112,12 @@ def settled(
     label[constraints.junk] = names.NO_LABEL
     next_free = int(label.max(initial=-1)) + 1
     pairs, owner = constraints.joined(label)
-    for number in constraints.conflicts(label).tolist():
+    mixed = constraints.mixed(label)
+    for number in np.union1d(constraints.conflicts(label), mixed).tolist():
         rows = np.flatnonzero(label == number)
         inside = np.unique(group[rows])
-        part = _apart(inside, groups, constraints.known[inside], pairs[owner == number], eps)
+        far = eps / 2 if number in mixed else eps
+        part = _apart(inside, groups, constraints.known[inside], pairs[owner == number], far)
         part = part[np.searchsorted(inside, group[rows])]
         known = np.unique(part[constraints.known[group[rows]] >= 0])
         kept = (np.bincount(part) >= least)[part] | np.isin(part, known)

@@ -21,6 +21,8 @@ class Constraints:
             different codes are two people.
         cannot: int64, M x 2; further pairs of groups that are two people, the smaller number first, sorted, each once.
         junk: bool, N; crops that show no person or several: they are left out of every cluster.
+        mixture: int64, N; crops of one number, from 0, were found to be several people, nobody knows who of them is
+            who; -1 for the others.
 
     Raises:
         ValueError: arrays that contradict this.
@@ -30,12 +32,14 @@ class Constraints:
     known: np.ndarray
     cannot: np.ndarray
     junk: np.ndarray
+    mixture: np.ndarray
 
     def __post_init__(self) -> None:
         count = int(self.group.max(initial=-1)) + 1
         if self.group.dtype != np.int64 or len(np.unique(self.group)) != count:
             raise ValueError("groups must be int64, numbered from 0 without a gap")
-        if self.known.shape != (count,) or self.junk.shape != self.group.shape or self.junk.dtype != bool:
+        shapes = {self.junk.shape, self.mixture.shape, self.group.shape}
+        if self.known.shape != (count,) or len(shapes) > 1 or self.junk.dtype != bool:
             raise ValueError(f"{count} groups of {len(self.group)} crops need as many codes and marks")
         if self.cannot.ndim != 2 or self.cannot.shape[1] != 2 or (self.cannot[:, 0] >= self.cannot[:, 1]).any():
             raise ValueError("a pair that cannot link is two groups, the smaller first")
@@ -50,6 +54,7 @@ class Constraints:
             np.full(count, names.NO_LABEL, dtype=np.int64),
             np.zeros((0, 2), dtype=np.int64),
             np.zeros(count, dtype=bool),
+            np.full(count, names.NO_LABEL, dtype=np.int64),
         )
 
     def __len__(self) -> int:
@@ -59,7 +64,8 @@ class Constraints:
     def trivial(self) -> bool:
         """Whether nothing at all is known."""
         alone = len(self.known) == len(self.group)
-        return alone and not len(self.cannot) and not self.junk.any() and not (self.known >= 0).any()
+        told = self.junk.any() or (self.mixture >= 0).any() or (self.known >= 0).any()
+        return alone and not len(self.cannot) and not told
 
     def take(self, rows: np.ndarray) -> Constraints:
         """What is known about the crops at some row numbers (int64, distinct), in their order."""
@@ -70,7 +76,8 @@ class Constraints:
         new[present[order]] = np.arange(len(present))
         pairs = new[self.cannot]
         pairs = pairs[(pairs >= 0).all(axis=1)]
-        return Constraints(new[old], self.known[present[order]], _sorted_pairs(pairs), self.junk[rows])
+        known = self.known[present[order]]
+        return Constraints(new[old], known, _sorted_pairs(pairs), self.junk[rows], self.mixture[rows])
 
     def joined(self, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The pairs of `cannot` that labels join all the same (int64, M' x 2), and the label of each (int64).
@@ -92,6 +99,13 @@ class Constraints:
         numbers, codes = np.unique(pairs[:, 0], return_counts=True)
         return np.union1d(self.joined(label)[1], numbers[codes > 1])
 
+    def mixed(self, label: np.ndarray) -> np.ndarray:
+        """Labels that hold several groups of one mixture (int64, ascending); `label` as for `joined`."""
+        rows = np.flatnonzero((label >= 0) & (self.mixture >= 0))
+        triples = np.unique(np.stack([label[rows], self.mixture[rows], self.group[rows]], axis=1), axis=0)
+        pairs, groups = np.unique(triples[:, :2], axis=0, return_counts=True)
+        return np.unique(pairs[groups > 1, 0])
+
 
 class ConstraintsBuilder:
     """Collects what is known, in the order of its authority: a statement that contradicts an earlier one is left out.
@@ -108,6 +122,7 @@ class ConstraintsBuilder:
         self._enemies: dict[int, set[int]] = {}
         self._known: dict[int, int] = {}
         self._junk = np.zeros(count, dtype=bool)
+        self._mixture = np.full(count, names.NO_LABEL, dtype=np.int64)
         self.contradictions = 0
 
     def must(self, rows: Iterable[int] | np.ndarray) -> None:
@@ -126,6 +141,10 @@ class ConstraintsBuilder:
                 else:
                     self._enemies.setdefault(one, set()).add(other)
                     self._enemies.setdefault(other, set()).add(one)
+
+    def apart(self, rows: Iterable[int] | np.ndarray) -> None:
+        """These crops are a mixture of people; who is whom among them is not said."""
+        self._mixture[np.asarray(list(rows), dtype=np.int64)] = self._mixture.max(initial=names.NO_LABEL) + 1
 
     def known(self, codes: np.ndarray) -> None:
         """The identity of crops.
@@ -157,7 +176,7 @@ class ConstraintsBuilder:
             known[number[root]] = code
         pairs = [(number[one], number[other]) for one, those in self._enemies.items() for other in those]
         ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        return Constraints(rank[place.ravel()], known, _sorted_pairs(ends), self._junk)
+        return Constraints(rank[place.ravel()], known, _sorted_pairs(ends), self._junk, self._mixture)
 
     def _root(self, row: int) -> int:
         parent = self._parent

@@ -109,6 +109,11 @@ def _own(data: Path) -> Crops:
         return read_manifest(data / names.MANIFEST_FILE)
     if (data / names.DEMO_FILE).is_file():
         raise DataError(_unfinished_demo(data))
+    if (data / names.FOOTAGE_FILE).is_file():
+        raise DataError(
+            f"{data}: footage that was not ingested to the end (it has no {names.MANIFEST_FILE}); run the same "
+            f"`usvireid footage ingest` again, or remove {names.FOOTAGE_FILE} to take the crops as they are."
+        )
     if not is_image_folder(data):
         if not any(data.iterdir()):
             raise DataError(

@@ -1,0 +1,1 @@
+"""What finds people in a frame."""
