@@ -46,6 +46,7 @@ STEPS = {
     "plain": {},
     "ICRE's encoder, two views, all terms": {**ICRE, "losses.homogeneous": "0.5"},
     "more processes than crops of a modality": {"sampling.identities": "1", "clustering.min_samples": "2"},
+    "in parts": {"training.accumulate": "2"},
     "a classifier": {"pipeline": "supervised"},
     "a transformer": {
         "encoder.name": "vit-b16",

@@ -62,6 +62,9 @@ def run(
     stage: Annotated[str | None, typer.Option(help="What to do, of cluster,train,evaluate,report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs in all.")] = None,
+    batch: Annotated[
+        str | None, typer.Option(metavar="N|auto", help="Crops on the device at a time; auto: as many as fit.")
+    ] = None,
     device: DeviceOption = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse unreadable images.")] = False,
@@ -83,6 +86,7 @@ def run(
         "pipeline": pipeline,
         "stages": _listed(stage),
         "training.epochs": epochs,
+        "training.batch": batch,
         "device": device,
         "seed": seed,
         "data.strict": strict or None,

@@ -33,6 +33,7 @@ from usvireid.portion import Portion
 # What all processes of a run do together.
 BEGIN = "begin"
 RESTORE = "restore"
+FIT = "fit"
 EXTRACT = "extract"
 SEARCH = "search"
 TRAIN = "train"
@@ -101,6 +102,15 @@ class Group:
             tasks[task](*payload)
             self.together = False
 
+    @contextmanager
+    def separately(self) -> Iterator[None]:
+        """A block within a joint task that each process goes through for itself."""
+        before, self.together = self.together, False
+        try:
+            yield
+        finally:
+            self.together = before
+
     def dismiss(self) -> None:
         """End the `follow` of the others."""
         self.send(None)
@@ -120,6 +130,8 @@ class Group:
 
     def gather_objects(self, value: object) -> list[Any]:
         """The values of all processes, in their order, for everyone."""
+        if self.size == 1:
+            return [value]
         values: list[Any] = [None] * self.size
         with self._noticing_loss():
             dist.all_gather_object(values, value)
@@ -261,6 +273,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
     if not _current.ending:
         _current.ending = True
         raise LostProcess(f"stopped by torchrun, as it does when another process of a run has ended; {_GO_ON}")
+
+
+def beside() -> int:
+    """How many processes of the run are on this machine, this one included."""
+    return 1 if _current.size == 1 else int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def own_device(device: str) -> str:

@@ -61,7 +61,7 @@ def extract(
         progress(sum(len(part) for _, part in blocks[turn : turn + group.size]))
     encoder.train(was_training)
     own = torch.cat(parts).cpu().numpy() if parts else None
-    found = [own] if group.size == 1 else group.gather_objects(own)
+    found = group.gather_objects(own)
     width = next((values.shape[1] for values in found if values is not None), 1)
     array = np.empty((len(crops), width), dtype=np.float32)
     for rank, values in enumerate(found):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +19,9 @@ from usvireid.names import MODALITIES
 from usvireid.processes import Group, acting
 from usvireid.training.sampling import BatchPlan
 from usvireid.training.sharing import places_of
+
+Spent = Callable[[str, float], None]
+"""Told the seconds that the preparation of a batch was busy with: reading ("load") and changing ("augment")."""
 
 _AHEAD = 2
 """Prepared batches that may wait: enough to hide the preparation, small in memory."""
@@ -47,6 +52,28 @@ class Batch:
     def __len__(self) -> int:
         return sum(map(len, self.identities.values()))
 
+    def positions(self) -> dict[str, Tensor] | None:
+        """Of each modality's rows in the whole batch, those that `images` holds (int64, on the CPU); None: all."""
+        if self.places is None:
+            return None
+        found: dict[str, Tensor] = {}
+        own, first = self.places[acting().rank], 0
+        for modality in (name for name in MODALITIES if name in self.identities):
+            last = first + len(self.identities[modality])
+            found[modality] = own[(own >= first) & (own < last)] - first
+            first = last
+        return found
+
+    def used_on(self, stream: torch.cuda.Stream) -> None:
+        """Tell PyTorch's allocator that a stream reads the batch, lest its memory be given away too early."""
+        for tensors in (self.images, self.identities, self.rows):
+            for tensor in tensors.values():
+                tensor.record_stream(stream)
+
+
+_Ready = tuple[Batch, torch.cuda.Event | None]
+"""A batch, and what a GPU has to have passed before it is there."""
+
 
 def prepare(
     plan: BatchPlan,
@@ -54,6 +81,7 @@ def prepare(
     augmentations: dict[str, tuple[Augmentation, ...]],
     device: torch.device,
     generator: torch.Generator,
+    spent: Spent = lambda name, seconds: None,
     group: Group | None = None,
 ) -> Batch:
     """Read, move and augment the crops of one batch; one block of rows per augmentation of the modality.
@@ -64,13 +92,17 @@ def prepare(
     pixels, identities, numbers, repeats = {}, {}, {}, {}
     for modality, rows in plan.rows.items():
         flat = rows.ravel()
+        start = time.perf_counter()
         own = group.portions(len(flat))[group.rank]
         raw = torch.from_numpy(images(flat[own.start : own.stop]))
         if device.type == "cuda":
             raw = raw.pin_memory()
         raw = raw.to(device, non_blocking=True).permute(0, 3, 1, 2)
+        loaded = time.perf_counter()
         views = augmentations[modality]
         pixels[modality] = torch.cat([change(raw, modality, generator, own) for change in views])
+        spent("load", loaded - start)
+        spent("augment", time.perf_counter() - loaded)
         identity = torch.from_numpy(plan.identities[modality].ravel()).repeat(len(views))
         identities[modality] = identity.to(device, non_blocking=True)
         numbers[modality] = torch.from_numpy(flat).repeat(len(views)).to(device, non_blocking=True)
@@ -79,7 +111,7 @@ def prepare(
     present = [name for name in MODALITIES if name in plan.rows]
     if group.size > 1:
         counts = {name: (plan.rows[name].size, len(augmentations[name])) for name in present}
-        places = [place.to(device) for place in places_of(counts.values(), group)]
+        places = places_of(counts.values(), group)
     return Batch(images=pixels, identities=identities, rows=numbers, repeats=repeats, places=places)
 
 
@@ -89,16 +121,19 @@ def prefetch(
     augmentations: dict[str, tuple[Augmentation, ...]],
     device: torch.device,
     generator: torch.Generator,
+    spent: Spent = lambda name, seconds: None,
 ) -> Iterator[Batch]:
-    """The prepared batches, in order, made by one background thread.
+    """The prepared batches, in order, made by one background thread, which calls `spent` too.
 
     One thread alone uses `generator`, in the order of the plans, so the result does not depend on timing. An error in
-    the thread is raised here.
+    the thread is raised here. On a GPU the thread has a stream of its own, so that copies and changes of the next
+    batches run beside the computation of this one; the stream that trains waits for a batch, the host does not.
     """
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+    ready: queue.Queue[_Ready | BaseException | None] = queue.Queue(maxsize=_AHEAD)
     stopped = threading.Event()
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # as it is
 
-    def offer(item: Batch | BaseException | None) -> None:
+    def offer(item: _Ready | BaseException | None) -> None:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.1)
@@ -108,16 +143,24 @@ def prefetch(
 
     def work() -> None:
         try:
-            for plan in plans:
-                if stopped.is_set():
-                    return
-                offer(prepared(plan))
+            with nullcontext() if stream is None else torch.cuda.stream(stream):
+                for plan in plans:
+                    if stopped.is_set():
+                        return
+                    batch = prepare_own(plan)
+                    offer((batch, None if stream is None else stream.record_event()))
             offer(None)
         except BaseException as error:  # handed over: it must not die unseen in a thread
             offer(error)
 
-    prepared = partial(
-        prepare, images=images, augmentations=augmentations, device=device, generator=generator, group=acting()
+    prepare_own = partial(
+        prepare,
+        images=images,
+        augmentations=augmentations,
+        device=device,
+        generator=generator,
+        spent=spent,
+        group=acting(),
     )
     thread = threading.Thread(target=work, daemon=True, name="batches")
     thread.start()
@@ -125,7 +168,12 @@ def prefetch(
         while (item := ready.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            batch, prepared = item
+            if prepared is not None:
+                training = torch.cuda.current_stream(device)
+                training.wait_event(prepared)
+                batch.used_on(training)
+            yield batch
     finally:
         stopped.set()
         thread.join()
