@@ -79,8 +79,8 @@ def run(
     from usvireid.display import Display
     from usvireid.processes import joined
     from usvireid.run import begin
+    from usvireid.together import execute, follow
     from usvireid.trials import parse_trials, run_trials
-    from usvireid.workflow import execute, follow
 
     options: dict[str, Any] = {
         "pipeline": pipeline,

@@ -23,7 +23,7 @@ from usvireid.files import write_atomically
 from usvireid.layers import differences
 from usvireid.outcome import outcome, selected
 from usvireid.run import Run, begin, default_folder, trial_folders
-from usvireid.workflow import execute
+from usvireid.together import execute
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")
 _TRIAL = "data.trial"

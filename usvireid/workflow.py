@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
-
-from rich.console import Console
-from torch import Tensor
 
 from usvireid import names
 from usvireid.config import Settings
@@ -23,9 +19,8 @@ from usvireid.lines import all_epochs, clusters_line, epoch_line, scores_line
 from usvireid.loading import Data, fingerprints, open_data, training_data
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
-from usvireid.neighbors.shared import join_search
 from usvireid.outcome import selected
-from usvireid.processes import BEGIN, EXTRACT, FIT, RESTORE, SCORE, SCORE_HELD_OUT, SEARCH, TRAIN, Group, current
+from usvireid.processes import TRAIN, current
 from usvireid.profile import Profile, profile_of
 from usvireid.quality.epoch_measures import Seen, measure_epoch
 from usvireid.quality.selection import Selection
@@ -50,18 +45,6 @@ from usvireid.training.guard import Guard, GuardState, Symptom
 from usvireid.training.held_out import HeldOutScorer, held_out_rows, training_rows
 from usvireid.training.monitor import Monitor
 from usvireid.training.scoring import Scorer
-
-
-def execute(run: Run, display: Display) -> None:
-    """Do what a run asks for, with all processes that there are."""
-    current().send(run)
-    Workflow(run, display).execute()
-
-
-def follow(group: Group) -> None:
-    """Take part, unheard, in every run that the first process does."""
-    while (run := group.receive()) is not None:
-        Workflow(run, Display(Console(quiet=True))).execute()
 
 
 class Workflow:
@@ -99,49 +82,14 @@ class Workflow:
         self._guarded = run.settings.guard.use and not self._supervised and "cluster" in run.settings.stages
         self.finished = 0
         self._recipe_file = locate("pipelines", run.settings.pipeline)
-        self._inputs = fingerprints(training, self._recipe_file, run.settings)
+        self.inputs = fingerprints(training, self._recipe_file, run.settings)
         self._previous_labels: PseudoLabels | None = None
 
     def execute(self) -> None:
-        """Do the stages of the settings; go on after the last complete epoch.
-
-        Of several processes the first does so, and the others take part in what it begins.
-        """
-        group = current()
-        if not group.leads:
-            group.follow(self._tasks())
-            return
+        """Do the stages of the settings; go on after the last complete epoch."""
         with self.run.claimed():
-            weights = {name: tensor.cpu() for name, tensor in self.experiment.encoder.state_dict().items()}
-            with group.jointly(BEGIN, self._inputs, weights):
-                pass  # the others make theirs equal; this process has nothing to do
             self._resume()
             self._stages()
-        group.dismiss()
-
-    def _tasks(self) -> dict[str, Callable[..., object]]:
-        """What a process that follows is asked to take part in."""
-        held_out = self.held_out
-        return {
-            BEGIN: self._begin,
-            RESTORE: self.experiment.restore,
-            FIT: self.experiment.fit_batches,
-            EXTRACT: self.experiment.extract_features,
-            SEARCH: join_search,
-            TRAIN: self._train_along,
-            SCORE: lambda: self.scorer.features(self.experiment),
-            SCORE_HELD_OUT: lambda: held_out and held_out.features(self.experiment),
-        }
-
-    def _begin(self, inputs: dict[str, str], weights: dict[str, Tensor]) -> None:
-        """Start from the weights of the first process, and on the same data."""
-        differs = [what for what, digest in self._inputs.items() if inputs.get(what) != digest]
-        if differs:
-            raise DataError(
-                f"{self.run.data}: {' and '.join(differs)} of process {current().rank} differ from those of process 0; "
-                "all processes need the same files."
-            )
-        self.experiment.encoder.load_state_dict(weights)
 
     def _stages(self) -> None:
         stages = self.settings.stages
@@ -203,14 +151,14 @@ class Workflow:
 
     def _say_what_changed(self, before: object) -> None:
         known = before if isinstance(before, dict) else {}
-        changed = [what for what, digest in self._inputs.items() if known.get(what) != digest]
+        changed = [what for what, digest in self.inputs.items() if known.get(what) != digest]
         if changed:
             self.display.warn(
                 f"changed since epoch {self.finished}: {', '.join(changed)}; the run goes on with what is there now"
             )
 
     def _score_untrained(self) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         # Rules that leave nothing to select by are found here, not after an epoch.
         held_out = self._score_held_out(monitor) if not self.finished else {}
         if self.finished or self.scorer.why_not is not None or any(line["epoch"] == 0 for line in self.run.metrics()):
@@ -228,7 +176,7 @@ class Workflow:
             return {"held_out": self.held_out.score(self.experiment).to_dict()}
 
     def _epoch(self, epoch: int) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         monitor.messages += self.guard.messages(epoch)
         labels, facts = self._labels(epoch)
         if self._guarded:
@@ -242,7 +190,7 @@ class Workflow:
             raise UsvireidError(self._nothing_to_train_on(monitor))
         untrained = self._checkpoint(0, None).copied() if self._guarded and not self.finished else None
         with monitor.step("train"):
-            self._train(labels, epoch)
+            self.train(labels, epoch)
             losses = monitor.losses()
         _refuse_not_finite(losses, epoch)
         self.finished = epoch
@@ -276,7 +224,7 @@ class Workflow:
 
     def _checkpoint(self, epoch: int, line: dict[str, Any] | None) -> Checkpoint:
         guard = self.guard.state.model_dump(mode="json")
-        return self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self._inputs, "guard": guard})
+        return self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self.inputs, "guard": guard})
 
     def _roll_back(self, epoch: int, symptoms: dict[str, Symptom]) -> None:
         advised = self.experiment.monitor.advised
@@ -286,7 +234,8 @@ class Workflow:
         self._go_on_from(checkpoint)
         self.display.warn(rollback.sentence())
 
-    def _train(self, labels: PseudoLabels, epoch: int) -> None:
+    def train(self, labels: PseudoLabels, epoch: int) -> None:
+        """Train for one epoch, by all processes that there are."""
         doing = f"train() failed in epoch {epoch}"
         with current().jointly(TRAIN, labels, epoch, self.experiment.settings), named_faults(self._recipe_file, doing):
             self.recipe.train(self.experiment, labels, epoch)
@@ -295,12 +244,6 @@ class Workflow:
                 f"{self._recipe_file}: train() never called experiment.optimize, so nothing was learnt "
                 "unless it has an optimiser of its own"
             )
-
-    def _train_along(self, labels: PseudoLabels, epoch: int, settings: Settings) -> None:
-        """This process's part in an epoch that the first one trains, whose settings may have changed on the way."""
-        self.experiment.settings = settings
-        self._new_monitor()
-        self._train(labels, epoch)
 
     def _clustered(self, epoch: int) -> PseudoLabels:
         self.experiment.heed(read_answers(self.run.reviews, self.display.warn_once))
@@ -357,7 +300,7 @@ class Workflow:
         return measured
 
     def _cluster_only(self, epoch: int) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         _, facts = self._labels(epoch)
         self.run.write_metrics({"epoch": epoch, **facts, "losses": {}, **_facts(monitor), "evaluation": None})
         path = self.run.labels_file(epoch)
@@ -384,7 +327,8 @@ class Workflow:
         )
         self.display.table(evaluation.table(_retrieval_title(chosen)))
 
-    def _new_monitor(self) -> Monitor:
+    def new_monitor(self) -> Monitor:
+        """Begin to collect the facts of an epoch."""
         self.experiment.monitor = Monitor(self.display, self.compute.device)
         return self.experiment.monitor
 
