@@ -1,19 +1,21 @@
 """HIL: unsupervised visible-infrared person re-identification by clustering, matching and contrast.
 
 An epoch is `cluster`, then `train`. In the first epochs (`training.intra_epochs`) each modality has identities of its
-own and nothing crosses; from then on matching joins them, and the terms that need both modalities begin to act.
+own and nothing crosses; from then on matching joins them, and the terms that need both modalities begin to act. What is
+known beforehand (tracks, a person's answers) is kept to throughout.
 
 HIL's (arXiv 2509.11587): clustering by DBSCAN on the k-reciprocal Jaccard distance, BRST, cluster contrast against a
 memory. Ours: the choice of eps, BRST from cluster to cluster in both directions, the gradient descriptor beside the
-network's features, the shared memory, the cross-modal triplet. `docs/method.md` has more.
+network's features, what is known beforehand, the shared memory, the cross-modal triplet. `docs/method.md` has more.
 """
 
 from __future__ import annotations
 
 from usvireid.clustering.cluster import cluster_graph, reach
 from usvireid.clustering.parts import parts_of
+from usvireid.matching.known import agreed
 from usvireid.matching.labels import PseudoLabels
-from usvireid.matching.match import transmit
+from usvireid.matching.match import Match, transmit
 from usvireid.matching.matchers import match_clusters
 from usvireid.names import INFRARED, MODALITIES, VISIBLE
 from usvireid.neighbors.jaccard import jaccard_graph
@@ -40,6 +42,7 @@ TERMS = (
 def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     """Give every crop a pseudo-identity by what the encoder sees now."""
     settings, monitor = experiment.settings, experiment.monitor
+    constraints = experiment.constraints()
     k1, k2 = settings.neighbors.k1, settings.neighbors.k2
     features = experiment.extract_features()
     found, parts = {}, {}
@@ -50,27 +53,28 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
         with monitor.step("jaccard"):
             graph = jaccard_graph(neighbors, values, k1=k1, k2=k2, eps=reach(settings.clustering))
         with monitor.step("cluster"):
-            result = cluster_graph(graph, settings.clustering)
-        monitor.clustered(modality, result)
+            known = constraints.take(experiment.crops.rows_of(modality))
+            result = cluster_graph(graph, settings.clustering, known)
+        monitor.clustered(modality, result, graph)
         found[modality] = result.clusters
         with monitor.step("divide"):
             parts[modality] = parts_of(values, result.clusters.label, settings.clustering.parts, settings.seed)
     labels = PseudoLabels.of_modalities(experiment.crops, found, parts)
-    if epoch <= settings.training.intra_epochs:
-        return labels
-    with monitor.step("match"):
-        signals = experiment.matching_features()
-        match = match_clusters(
-            settings.matching.method,
-            signals.of_modality(VISIBLE).values,
-            found[VISIBLE].label,
-            signals.of_modality(INFRARED).values,
-            found[INFRARED].label,
-            tau=settings.matching.tau,
-            center=settings.matching.center,
-            csls_k=settings.matching.csls_k,
-        )
-    return transmit(labels, match)
+    match = Match.none(found[VISIBLE].count, found[INFRARED].count)
+    if epoch > settings.training.intra_epochs:
+        with monitor.step("match"):
+            signals = experiment.matching_features()
+            match = match_clusters(
+                settings.matching.method,
+                signals.of_modality(VISIBLE).values,
+                found[VISIBLE].label,
+                signals.of_modality(INFRARED).values,
+                found[INFRARED].label,
+                tau=settings.matching.tau,
+                center=settings.matching.center,
+                csls_k=settings.matching.csls_k,
+            )
+    return transmit(labels, agreed(match, labels, constraints))
 
 
 def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:

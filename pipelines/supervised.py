@@ -22,6 +22,7 @@ TERMS = (
 """What is learnt from, each with a weight in `losses`; a weight of 0 switches it off."""
 
 uses_identities = True
+labels_are_identities = True
 
 
 def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -151,12 +151,40 @@ def compare(
 
 
 @app.command()
-def report(run_folder: RunArgument) -> None:
+def report(
+    run_folder: RunArgument,
+    images: Annotated[
+        bool | None, typer.Option("--images/--no-images", help="With pictures of crops, or without any, for sharing.")
+    ] = None,
+    blur_faces: Annotated[
+        bool | None, typer.Option("--blur-faces/--no-blur-faces", help="Blur the head region of every picture.")
+    ] = None,
+) -> None:
     """Write the report of a run anew."""
     from usvireid.display import Display
     from usvireid.report import report_run
 
-    report_run(run_folder, Display())
+    report_run(run_folder, Display(), images, blur_faces)
+
+
+@app.command()
+def review(
+    run_folder: RunArgument,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="To listen on; 0: the last one of this run, or any that is free.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many questions.")] = 300,
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
+    device: DeviceOption = None,
+) -> None:
+    """Look through the most doubtful labels of a run on a page of this machine, and say what is right."""
+    from usvireid.display import Display
+    from usvireid.review.serve import review_run
+
+    review_run(run_folder, port=port, browser=browser, top=top, features=features, device=device, display=Display())
 
 
 @app.command()
@@ -194,6 +222,102 @@ def explain(
     from usvireid.explain import explain_run
 
     print(explain_run(run_folder, crops, out, seed, device, Display()))
+
+
+@app.command("index")
+def make_index(
+    run_folder: RunArgument,
+    data: Annotated[
+        Path | None, typer.Argument(metavar="DATA", help="Crops to make searchable; default: those of the run.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="INDEX", help="Folder to write.")],
+    device: DeviceOption = None,
+) -> None:
+    """Make crops searchable: a folder that needs neither the run nor the data any more."""
+    from usvireid.display import Display
+    from usvireid.search.build import index_run
+    from usvireid.search.command import say_index
+
+    display = Display()
+    say_index(index_run(run_folder, data, out, device, display), display)
+
+
+@app.command()
+def search(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder that `usvireid index` wrote.")],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="An image, VIDEO:TIME (12.5 or 1:05), a crop's path or a track.")
+    ],
+    modality: Annotated[str, typer.Option(help="What to search: visible, infrared or any.")] = "any",
+    top: Annotated[int, typer.Option(help="Tracklets to show.")] = 20,
+    false_match_rate: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Mark what is above the threshold that lets so many through.")
+    ] = None,
+    query_modality: Annotated[str, typer.Option(help="Of the image: visible, infrared or auto, by its colours.")] = (
+        "auto"
+    ),
+    box: Annotated[
+        str | None, typer.Option(metavar="LEFT,TOP,WIDTH,HEIGHT", help="VIDEO:TIME: the person, pixels of the frame.")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="VIDEO:TIME without --box: motion, hog, onnx:FILE or boxes:FILE.")
+    ] = "motion",
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write the result as a page.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Find a person again: tracklets of all cameras, the most alike first, across visible and infrared."""
+    from usvireid.display import Display
+    from usvireid.search.command import search_index, show_found
+
+    display = Display()
+    found = search_index(
+        index,
+        query,
+        modality=modality,
+        top=top,
+        rate=false_match_rate,
+        query_modality=query_modality,
+        box=box,
+        detector=detector,
+        device=device,
+        report=report,
+        display=display,
+    )
+    if as_json:
+        print(json.dumps(found.to_dict()))
+    else:
+        show_found(found, display)
+
+
+@app.command()
+def doubts(
+    run_folder: RunArgument,
+    top: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    kind: Annotated[str, typer.Option(metavar="cluster,link,crop", help="Which kinds.")] = "cluster,link,crop",
+    by: Annotated[
+        Literal["score", "gain"],
+        typer.Option(help="score: the chance of being wrong; gain: the crops that an answer would put right."),
+    ] = "score",
+    features: Annotated[
+        bool, typer.Option("--features/--no-features", help="Extract features; without, what the labels say counts.")
+    ] = True,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what is most doubtful about the newest labels of a run, with the reason."""
+    from usvireid.display import Display
+    from usvireid.doubts import doubts_dict, doubts_text, examine_run, parse_kinds
+
+    kinds, display = parse_kinds(kind), Display()
+    examined = examine_run(run_folder, display, device, features)
+    found = examined.doubts(kinds=kinds, top=top, order=by)
+    if as_json:
+        print(json.dumps(doubts_dict(found, examined.data.crops)))
+    else:
+        text = doubts_text(found, examined.data.crops) or "nothing is doubtful"
+        display.output.print(text, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -159,6 +159,22 @@ class ClusteringSettings(_Part):
     parts: PartsSettings = PartsSettings()
 
 
+class ConstraintSettings(_Part):
+    """What is known beforehand of who is whom: pairs of crops that must link, pairs that cannot."""
+
+    tracks: bool = Field(True, description="a track is one person, two tracks seen at once by a camera are two")
+    travel: Path | None = Field(
+        None, description="CSV from,to,seconds: nobody gets from one camera to another faster; none: not used"
+    )
+
+
+class KnownSettings(_Part):
+    """Which of the table's identities a recipe that uses identities gets to see."""
+
+    share: Share = Field(1.0, description="share of the identities, drawn at random")
+    modality: Literal["both", "visible", "infrared"] = Field("both", description="in which crops")
+
+
 class MatchingSettings(_Part):
     """From clusters of one modality to those of the other."""
 
@@ -285,6 +301,14 @@ class SelectionSettings(_Part):
     )
 
 
+class QualitySettings(_Part):
+    """Measures of the pseudo-labels that need no identities; see `docs/quality.md`."""
+
+    measures: Literal["all", "cheap", "counts"] = Field(
+        "all", description="cheap: without HDBSCAN beside DBSCAN and advice on eps; counts: what the labels say alone"
+    )
+
+
 class EvaluationSettings(_Part):
     """Scoring, where identities are known. Nothing is selected by these scores unless selection.method is test."""
 
@@ -308,6 +332,13 @@ class EvaluationSettings(_Part):
     rerank: bool = Field(False, description="also score k-reciprocally re-ranked distances, as rows of their own")
 
 
+class ReportSettings(_Part):
+    """What `report.html` shows of people."""
+
+    images: bool = Field(True, description="pictures of crops; without them the file can be shared more freely")
+    blur_faces: bool = Field(False, description="blur the head region of every picture")
+
+
 class Settings(_Part):
     """Everything a run is made of."""
 
@@ -322,6 +353,8 @@ class Settings(_Part):
     encoder: EncoderSettings = EncoderSettings()
     neighbors: NeighborSettings = NeighborSettings()
     clustering: ClusteringSettings = ClusteringSettings()
+    constraints: ConstraintSettings = ConstraintSettings()
+    known: KnownSettings = KnownSettings()
     matching: MatchingSettings = MatchingSettings()
     memory: MemorySettings = MemorySettings()
     losses: LossSettings = LossSettings()
@@ -331,7 +364,9 @@ class Settings(_Part):
     optimizer: OptimizerSettings = OptimizerSettings()
     training: TrainingSettings = TrainingSettings()
     selection: SelectionSettings = SelectionSettings()
+    quality: QualitySettings = QualitySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    report: ReportSettings = ReportSettings()
     options: dict[str, Any] = Field({}, description="settings of your own recipe; free form")
 
     @model_validator(mode="after")
@@ -359,6 +394,7 @@ RESUMABLE = frozenset(
         "neighbors.backend",
         "training.epochs",
         "training.keep_checkpoints",
+        "quality.measures",
         "evaluation.exclude",
         "evaluation.min_frame_gap",
         "evaluation.every",
@@ -367,6 +403,8 @@ RESUMABLE = frozenset(
         "evaluation.draw",
         "evaluation.shots",
         "evaluation.rerank",
+        "report.images",
+        "report.blur_faces",
     }
 )
 

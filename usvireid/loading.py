@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from usvireid.data.cache import cache_folder
 from usvireid.data.crops import Crops, Images
 from usvireid.data.digests import content_digests
 from usvireid.data.images import open_images
-from usvireid.data.looks import doubts_about_looks
+from usvireid.data.looks import Looks, doubts_about_looks, look_at
 from usvireid.data.open import survey_crops
 from usvireid.data.published import differences
 from usvireid.display import Display
@@ -27,21 +28,32 @@ _NAMED_BAD_IMAGES = 5
 
 @dataclass(frozen=True)
 class Data:
-    """The readable crops of a data folder and their pixels."""
+    """The readable crops of a data folder, their pixels, and how the images of each camera look.
+
+    `left_out` counts the images that cannot be read.
+    """
 
     crops: Crops
     images: Images
+    looks: Sequence[Looks] = ()
+    left_out: int = 0
 
     def rows(self, rows: np.ndarray) -> Data:
         """Some of the crops as data of their own."""
-        return Data(self.crops.take(rows), lambda picked: self.images(rows[picked]))
+        return Data(self.crops.take(rows), lambda picked: self.images(rows[picked]), self.looks)
 
 
-def open_data(path: Path, settings: Settings, display: Display) -> Data:
+def open_data(path: Path, settings: Settings, display: Display, *, once: bool = False) -> Data:
     """Open crops and decode their images, once; what cannot be read is named and left out, or refused if strict.
 
     What is odd about the data is said here, before anything is made of them: counts other than a benchmark's published
     ones, and cameras whose images look like the other modality.
+
+    Args:
+        path: the data.
+        settings: of the run.
+        display: where to show what happens.
+        once: the images are looked at once; they do not stay in the memory of the process then.
 
     Raises:
         UsvireidError: of the sources and the image cache; each says what to do.
@@ -63,10 +75,10 @@ def open_data(path: Path, settings: Settings, display: Display) -> Data:
         display.warn(f"{crops.root / image.path}: {image.reason}; left out")
     if bad:
         display.warn(f"{len(bad)} of {len(crops)} images cannot be read and are left out (--strict refuses them)")
-    data = Data(readable, lambda rows: store.images[rows])
-    for doubt in doubts_about_looks(data.crops, data.images):
+    looks = look_at(readable, lambda rows: store.images[rows])
+    for doubt in doubts_about_looks(looks):
         display.warn(doubt)
-    return data
+    return Data(readable, lambda rows: store.images[rows], looks, len(bad))
 
 
 def training_data(data: Data, settings: Settings) -> Data:

@@ -114,6 +114,7 @@ class Run:
         self.data = data
         self.checkpoints = folder / names.CHECKPOINT_FOLDER
         self.labels = folder / names.LABEL_FOLDER
+        self.reviews = folder / names.REVIEWS_FILE
 
     @classmethod
     def begin(cls, folder: Path, settings: Settings, data: Path) -> Run:

@@ -9,6 +9,7 @@ from typing import Any
 
 from usvireid import names
 from usvireid.config import Settings
+from usvireid.data.known import shown_rows, unseen
 from usvireid.devices import choose_compute
 from usvireid.display import Display
 from usvireid.environment import describe, peak_gpu_memory_mb, peak_memory_mb
@@ -19,12 +20,14 @@ from usvireid.loading import Data, fingerprints, open_data, training_data
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
 from usvireid.outcome import selected
-from usvireid.quality.measures import measure_labels
+from usvireid.quality.epoch_measures import Seen, measure_epoch
 from usvireid.quality.selection import Selection
 from usvireid.quality.truth import truth_of
 from usvireid.recipe import named_faults
 from usvireid.report import report_on
 from usvireid.resources import load_pipeline, locate
+from usvireid.review.answer import standing
+from usvireid.review.answers import read_answers
 from usvireid.run import Run
 from usvireid.summary import summary_table
 from usvireid.training.checkpoint import checkpoint_files, latest_checkpoint, read_epoch, remove_old
@@ -52,9 +55,10 @@ class Workflow:
         data = open_data(run.data, run.settings, display)
         self.truth = training_data(data, run.settings)
         training = self.truth.crops
-        self._supervised = bool(getattr(self.recipe, "uses_identities", False))
-        if not self._supervised:
-            training = training.without_identities()
+        self._supervised = bool(getattr(self.recipe, "labels_are_identities", False))
+        self._sees_identities = bool(getattr(self.recipe, "uses_identities", False))
+        shown = shown_rows(training, self.settings.known, self.settings.seed) & self._sees_identities
+        training = training.with_identities_at(shown)
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
         if not checkpoint_files(run.checkpoints):
             self.experiment.load_weights()
@@ -185,6 +189,7 @@ class Workflow:
             )
 
     def _clustered(self, epoch: int) -> PseudoLabels:
+        self.experiment.heed(read_answers(self.run.reviews, self.display.warn_once))
         with named_faults(self._recipe_file, f"cluster() failed in epoch {epoch}"):
             labels = self.recipe.cluster(self.experiment, epoch)
         if not isinstance(labels, PseudoLabels):
@@ -206,20 +211,36 @@ class Workflow:
         else:
             path = self.run.latest_labels()
         labels = PseudoLabels.read(path, self.experiment.crops, self.display.warn_once)
-        measures = measure_labels(labels, self._previous_labels)
+        measured = self._measured(labels)
         self._previous_labels = labels
-        truth = None if self._supervised else truth_of(labels, self.truth.crops)
+        truth = truth_of(labels, unseen(self.truth.crops, self.settings, self._sees_identities))
         return labels, {
             "supervised": self._supervised,
+            "sees_identities": self._sees_identities,
             "phase": "cross" if len(labels.shared_identities()) else "intra",
             "labels": path.name,
             "eps": self.experiment.monitor.eps,
             "edited": self.run.is_edited(path),
-            "clusters": {name: counts.clusters for name, counts in measures.modalities.items()},
-            "outliers": {name: counts.outliers for name, counts in measures.modalities.items()},
-            "quality": measures.to_dict(),
+            "answers": len(standing(self.experiment.answers)),
+            "clusters": {name: measured[name]["clusters"] for name in names.MODALITIES},
+            "outliers": {name: measured[name]["outliers"] for name in names.MODALITIES},
+            "quality": measured,
             "truth": None if truth is None else truth.to_dict(),
         }
+
+    def _measured(self, labels: PseudoLabels) -> dict[str, Any]:
+        """The label-free measures of labels, by all that the recipe has left at hand."""
+        experiment, monitor = self.experiment, self.experiment.monitor
+        from_file = "cluster" not in self.settings.stages and not self._supervised
+        if from_file and self.settings.quality.measures != "counts":
+            experiment.extract_features()
+        features, gradients = experiment.at_hand()
+        constraints = experiment.constraints() if monitor.shown else None
+        with monitor.step("measure"):
+            seen = Seen(experiment.crops, monitor.shown, self.truth.looks, features, gradients, constraints)
+            measured = measure_epoch(labels, self._previous_labels, seen, self.settings)
+        monitor.shown = {}  # the graphs are large, and training needs the room
+        return measured
 
     def _cluster_only(self, epoch: int) -> None:
         monitor = self._new_monitor()

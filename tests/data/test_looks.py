@@ -8,7 +8,7 @@ import pytest
 
 from usvireid import names
 from usvireid.data.crops import Crops
-from usvireid.data.looks import SAMPLE, Looks, doubts_about_looks, swapped
+from usvireid.data.looks import SAMPLE, Looks, doubts_about_looks, look_at, swapped
 from usvireid.data.measuring import color_of, color_spread
 from usvireid.errors import DataError
 
@@ -37,7 +37,7 @@ def doubts(of: Crops, colored: str, each: int = 3) -> list[str]:
     def images(rows: np.ndarray) -> np.ndarray:
         return np.stack([COLOR if colored[row // each] == "v" else GREY for row in rows])
 
-    return doubts_about_looks(of, images)
+    return doubts_about_looks(look_at(of, images))
 
 
 def test_the_color_of_pixels_is_that_of_their_small_picture() -> None:
@@ -73,7 +73,7 @@ def test_only_a_sample_is_looked_at() -> None:
         seen.extend(rows.tolist())
         return np.stack([COLOR if row < 100 else GREY for row in rows])
 
-    assert doubts_about_looks(crops("vi", each=100), images) == []
+    assert doubts_about_looks(look_at(crops("vi", each=100), images)) == []
     assert len(seen) == len(set(seen)) == 2 * SAMPLE
     assert {0, 99, 100, 199} <= set(seen)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.footage.clips import RATE, write_video
 from usvireid.errors import DataError, UsageError
-from usvireid.footage.decode import Outcome, Reading, _Clock, decoded
+from usvireid.footage.decode import Outcome, Reading, decoded
 from usvireid.footage.frames import Frame
 from usvireid.footage.probe import open_video, probe
 
@@ -202,25 +202,3 @@ def test_errors_of_the_decoder_reach_the_caller(videos: Path, tmp_path: Path) ->
     reading = Reading(probe(videos / "plain.avi"))
     with pytest.raises(UsageError, match="no such file"), decoded(tmp_path / "gone.avi", reading) as footage:
         list(footage)
-
-
-class Stamped:
-    def __init__(self, pts: int | None, dts: int | None = None) -> None:
-        from fractions import Fraction
-
-        self.pts, self.dts, self.time_base = pts, dts, Fraction(1, 10)
-
-
-def times(stamps: list[Stamped]) -> list[float]:
-    clock = _Clock(10.0, None)
-    return [round(clock.time(stamp), 6) for stamp in stamps]
-
-
-def test_time_never_falls() -> None:
-    joined = [Stamped(n) for n in (50, 51, 52, 0, 1, 2)]
-    assert times(joined) == [0, 0.1, 0.2, 0.3, 0.4, 0.5]
-    assert times([Stamped(None), Stamped(None), Stamped(None)]) == [0, 0.1, 0.2]
-    shuffled = [Stamped(p, d) for p, d in zip((1, 4, 3, 5, 2, 8, 7, 9, 6), range(2, 11), strict=True)]
-    found = times(shuffled)
-    assert found == sorted(found)
-    assert found[-1] == 0.9

@@ -95,6 +95,17 @@ def test_a_crop_shows_one_person_and_a_track_is_one_person(footage: Footage, who
     assert all(set(seen) == {1, 2, 3} for _, seen in identities.groupby("camera")["identity"])
 
 
+def test_the_house_finds_the_same_people_without_being_told(footage: Footage, tmp_path: Path) -> None:
+    folder, truth = footage
+    both = [recordings_of([str(folder / f"{kind}.mp4")], {"name": kind}, {})[0] for kind in ("day", "night")]
+    ingest(both, tmp_path / "data", Display(), own_tools())
+    table = pd.read_csv(tmp_path / "data" / names.MANIFEST_FILE)
+    assert table.groupby("camera")["modality"].first().to_dict() == {"day": "visible", "night": "infrared"}
+    found = table.assign(identity=[_identity(row, truth[str(row.camera)]) for row in table.itertuples()])
+    assert all(set(seen) == {1, 2, 3} for _, seen in found.groupby("camera")["identity"])
+    assert all(len(set(track)) == 1 for _, track in found.groupby("track")["identity"])
+
+
 def _identity(row: Any, truth: pd.DataFrame) -> int:
     near = truth[truth["frame"] == row.frame]
     middle = np.abs((near["left"] + near["right"]) / 2 - (row.left + row.width / 2))
@@ -182,8 +193,50 @@ def test_a_redo_that_is_interrupted_leaves_what_was_there_and_is_done_by_the_nex
     assert tree(out) == tree(plain)
 
 
+def test_a_redo_of_what_was_never_finished_makes_no_table_before_the_end(footage: Footage, tmp_path: Path) -> None:
+    out, calls = tmp_path / "data", 0
+
+    def stop() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(recordings(footage, "day", "night"), out, Display(), told(footage[1], stop))
+    fewer = [replace(one, settings=_with(one, crops=2)) for one in recordings(footage, "day", "night")]
+    calls = 0
+    with pytest.raises(KeyboardInterrupt):
+        ingest(fewer, out, Display(), told(footage[1], stop), redo=True)
+    assert (out / "visible/day/day/part.json").exists()
+    assert not (out / names.MANIFEST_FILE).exists()
+
+
 def _with(recording: Recording, **changes: Any) -> Any:
     return recording.settings.model_copy(update={"choosing": recording.settings.choosing.model_copy(update=changes)})
+
+
+def test_what_a_person_did_to_the_table_is_kept(
+    footage: Footage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "data"
+    run(footage, out, "day")
+    edited = pd.read_csv(out / names.MANIFEST_FILE).iloc[1:]
+    edited = edited.assign(identity=edited["track"].str[-1], note="x, y")
+    edited.to_csv(out / names.MANIFEST_FILE, index=False)
+    content = (out / names.MANIFEST_FILE).read_bytes()
+    run(footage, out, "night")
+    assert "was edited by hand; it is kept as crops.edited1.csv" in " ".join(capsys.readouterr().err.split())
+    assert (out / "crops.edited1.csv").read_bytes() == content
+    table = pd.read_csv(out / names.MANIFEST_FILE)
+    assert len(table) > len(edited) + 1
+    known = table[table["identity"].notna()]
+    assert known["path"].tolist() == edited["path"].tolist()
+    assert (known["identity"].astype(int).astype(str) == known["track"].str[-1]).all()
+    assert (known["note"] == "x, y").all()
+    run(footage, out, "night")
+    assert not (out / "crops.edited2.csv").exists()
+    assert "identity" in pd.read_csv(out / names.MANIFEST_FILE).columns
 
 
 def test_two_recordings_of_a_camera_share_its_time_line(footage: Footage, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ def recording(path: Path, content: str, camera: str = "gate", **settings: object
 
 
 def entry(path: Path, content: str, camera: str = "gate", **settings: object) -> Entry:
-    return make_entry(recording(path, content, camera, **settings), "visible")
+    return make_entry(recording(path, content, camera, **settings), "visible", {})
 
 
 def test_a_ledger_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_files_that_settings_name_are_known_by_their_content(tmp_path: Path) -> 
         (tmp_path / "mask.png").write_text(mask)
         (tmp_path / "boxes.csv").write_text(boxes)
         made = recording(tmp_path / "a.mp4", "one", detector=f"boxes:{tmp_path / 'boxes.csv'}")
-        return make_entry(replace(made, region=tmp_path / "mask.png"), "visible")
+        return make_entry(replace(made, region=tmp_path / "mask.png"), "visible", {})
 
     first = told("a", "b")
     assert told("a", "b") == first
@@ -81,7 +81,7 @@ def test_files_that_settings_name_are_known_by_their_content(tmp_path: Path) -> 
         joined(ledger, [replace(first, files={"detector": first.files["detector"]})], redo=False)
     (tmp_path / "boxes.csv").unlink()
     with pytest.raises(UsageError, match=r"boxes\.csv: no such file"):
-        make_entry(recording(tmp_path / "a.mp4", "one", detector=f"boxes:{tmp_path / 'boxes.csv'}"), "visible")
+        make_entry(recording(tmp_path / "a.mp4", "one", detector=f"boxes:{tmp_path / 'boxes.csv'}"), "visible", {})
 
 
 def test_a_start_that_is_given_anew_replaces_the_old_one(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usvireid.quality.charts import Chart, Series, histogram, line_chart, stacked_bars
+from usvireid.quality.axes import Chart
+from usvireid.quality.charts import Series, line_chart, stacked_bars
+from usvireid.quality.histograms import Curve, densities, histogram
 
 values = st.one_of(st.none(), st.floats(-1e6, 1e6), st.integers(-3, 40).map(float), st.sampled_from([1e38, 1e-38]))
 
@@ -133,6 +135,23 @@ def test_histogram_bars_stand_side_by_side():
     )
     assert ones[1] < twos[0] < twos[1] < others[0]
     assert ones[2] == others[2] > twos[2]
+
+
+def test_densities_are_shares_of_each_curve_over_common_bins():
+    few, many = Curve("few", "visible", [0.1] * 10, "solid"), Curve("many", "infrared", [0.9] * 999 + [0.5], "dashed")
+    chart = densities("Distances", [few, many], "distance")
+    lines = Drawing(chart).lines
+    tops = {tone: min(y for _, y in lines[f"var(--{tone})"]) for tone in ("visible", "infrared")}
+    assert tops["visible"] <= tops["infrared"] + 1
+    peaks = {tone: min(lines[f"var(--{tone})"], key=lambda point: point[1])[0] for tone in tops}
+    assert peaks["visible"] < peaks["infrared"]
+    assert Drawing(chart).summary == "Distances. few: 10 pairs, mean 0.10; many: 1,000 pairs, mean 0.90"
+    assert [(key.name, key.shape) for key in chart.legend] == [("few", "solid"), ("many", "dashed")]
+
+
+def test_densities_of_nothing_and_of_one_value():
+    assert densities("Nothing", [], "distance") is None
+    assert densities("One", [Curve("a", "visible", [0.0], "solid")], "distance") is not None
 
 
 def test_hostile_names_stay_text():

@@ -1,5 +1,8 @@
 """The report of a run: whole, offline, escaped, and there even when almost nothing is known."""
 
+import base64
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -11,13 +14,29 @@ import pandas as pd
 import pytest
 
 from usvireid.data.crops import Crops
+from usvireid.encoders.features import Features
 from usvireid.errors import UsvireidError
 from usvireid.matching.labels import PseudoLabels
+from usvireid.quality.doubts import Doubt
 from usvireid.quality.measures import measure_labels
-from usvireid.quality.report import flatten, write_report
+from usvireid.quality.page.facts import flatten
+from usvireid.quality.page.material import Material
+from usvireid.quality.page.sample import Sample
+from usvireid.quality.pictures import blur_head
+from usvireid.quality.report import write_report
 from usvireid.quality.truth import truth_of
 
 HOSTILE = "</text></title><script>alert('x')</script>\"&'"
+NAMES = (
+    "visible/</script><script>alert(1)</script><!--",
+    "visible/\"onerror='alert(1)' x=`",
+    "visible/line\nbreak\r\u2028",
+    "visible/" + "x" * 300,
+    "visible/{{ 7 * 7 }}{% raw %}",
+    "visible/\u202egpj.exe\x1b[31m",
+    "visible/&lt;b&gt;&#60;",
+    "visible/\udcff\udc80.jpg",
+)
 
 
 def make_crops(count: int = 60, identities: bool = True, name: str = "{}.jpg") -> Crops:
@@ -26,6 +45,21 @@ def make_crops(count: int = 60, identities: bool = True, name: str = "{}.jpg") -
     if identities:
         columns["identity"] = [f"p{i % 6}" for i in range(count)]
     return Crops.from_table(Path(), pd.DataFrame(columns), "test")
+
+
+def make_doubts(labels: PseudoLabels) -> list[Doubt]:
+    visible, infrared = labels.rows_of("visible")[:5], labels.rows_of("infrared")[:4]
+    return [
+        Doubt("link", 0.8, "Looks wrong.", np.sort(np.append(visible, infrared)), visible, infrared),
+        Doubt("crop", 0.4, "Sits badly.", visible, visible[:1], visible[1:]),
+    ]
+
+
+def make_sample(crops: Crops) -> Sample:
+    values = np.random.default_rng(2).normal(size=(len(crops), 5)).astype(np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    rows = np.random.default_rng(3).permutation(len(crops))
+    return Sample(rows, Features(values, crops).take(rows))
 
 
 def make_labels(crops: Crops, groups: int = 6) -> PseudoLabels:
@@ -37,8 +71,8 @@ def make_labels(crops: Crops, groups: int = 6) -> PseudoLabels:
 
 
 def pictures(rows: np.ndarray) -> np.ndarray:
-    rng = np.random.default_rng(1)
-    return rng.integers(0, 255, size=(len(rows), 96, 48, 3), dtype=np.uint8)
+    made = [np.random.default_rng(row).integers(0, 255, size=(96, 48, 3), dtype=np.uint8) for row in rows]
+    return np.stack(made)
 
 
 def scores(rank1: float) -> dict:
@@ -72,27 +106,35 @@ def full_metrics(labels: PseudoLabels, crops: Crops | None = None) -> list[dict]
 
 
 class Page(HTMLParser):
-    """What a browser would find: tags, attributes and text."""
+    """What a browser would find: tags, attributes, text, the scripts and the data for them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str]] = []
         self.text = ""
+        self.inside: dict[str, list[str]] = {"script": [], "style": []}
         self.feed(path.read_text(encoding="utf-8"))
+        data, self.script = self.inside["script"]
+        self.data = json.loads(data)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_data(self, data):
-        self.text += data
+        if self.tags and self.tags[-1] in self.inside and self.cdata_elem == self.tags[-1]:
+            self.inside[self.tags[-1]].append(data)
+        else:
+            self.text += data
+
+    def of(self, name: str) -> list[str]:
+        """The values of an attribute."""
+        return [value for key, value in self.attributes if key == name]
 
 
 def report(folder: Path, **given) -> Page:
-    crops = given.pop("crops", None) or make_crops()
-    defaults = {"images": None, "crops": crops, "labels": None, "metrics": [], "evaluation": None}
-    return Page(write_report(folder, **{**defaults, "settings": {}, "environment": {}, **given}))
+    return Page(write_report(folder, Material(**{"crops": make_crops(), **given})))
 
 
 def test_a_full_run_shows_every_part(tmp_path):
@@ -106,6 +148,8 @@ def test_a_full_run_shows_every_part(tmp_path):
         metrics=full_metrics(labels, crops),
         settings={"clustering": {"eps": 0.5}},
         environment={"torch": "2.13"},
+        doubts=make_doubts(labels),
+        sample=make_sample(crops),
     )
     assert {path.name for path in (tmp_path / "night").iterdir()} == {"report.html"}
     for part in (
@@ -120,27 +164,64 @@ def test_a_full_run_shows_every_part(tmp_path):
         "Against the known identities (not used in training)",
         "right matches, epoch 4: 1",
         "Epoch 4 used labels that were edited by hand (epoch_004.csv).",
-        "Largest",
-        "match right",
+        "Look at these first",
+        "80\u00a0% likely wrong",
+        "Looks wrong.",
+        "Sits badly.",
+        "Known: match",
         "not trained on",
+        "60 crops by t-SNE",
+        "Distances by pseudo-identities",
+        "Distances by known identities",
+        "At most 900 MB of main memory.",
+        "16.0 s",
         "something was skipped",
         "clustering.eps",
         "2.13",
     ):
         assert part in page.text, part
-    images = [value for name, value in page.attributes if name == "src"]
-    assert len(images) > 20 and all(source.startswith("data:image/jpeg;base64,") for source in images)
-    assert "Doubtful" in page.text and page.tags.count("figure") == page.tags.count("svg") == 11
+    sources = page.of("src")
+    assert len(sources) > 15 and all(source.startswith("data:image/webp;base64,") for source in sources)
+    assert page.tags.count("figure") == 14 and page.tags.count("svg") == 15
+    for target in page.of("href"):
+        assert target.startswith("#") and target[1:] in page.of("id"), target
 
 
-def test_nothing_is_loaded_and_nothing_runs(tmp_path):
+def test_the_data_of_the_page_are_those_of_the_labels(tmp_path):
+    crops = make_crops()
+    labels = make_labels(crops)
+    sample = make_sample(crops)
+    page = report(tmp_path, images=pictures, crops=crops, labels=labels, doubts=make_doubts(labels), sample=sample)
+    people = {one["number"]: one for one in page.data["people"]}
+    identity, confidence = labels.column("identity"), labels.column("confidence")
+    assert sorted(people) == list(range(6))
+    for number, one in people.items():
+        for place, modality in enumerate(("visible", "infrared")):
+            inside = set(np.flatnonzero(identity == number)) & set(labels.rows_of(modality))
+            count, clusters, rows = one["sides"][place]
+            assert count == len(inside) and set(rows) <= inside and len(rows) == min(count, 8)
+            assert clusters == str(number)
+        assert one["confidence"] == pytest.approx(confidence[identity == number].mean(), abs=1e-3)
+        assert one["right"] is True and one["doubt"] == 0.8 and one["link"] == 0.2 and one["reason"] == "Looks wrong."
+    on_map = page.data["map"]
+    assert sorted(on_map["row"]) == list(range(60)) and on_map["cameras"] == []
+    for row, infrared, number in zip(on_map["row"], on_map["infrared"], on_map["identity"], strict=True):
+        assert identity[row] == number and (crops.table["modality"][row] == "infrared") == bool(infrared)
+    assert all(page.data["paths"][row] == crops.table["path"][int(row)] for row in page.data["paths"])
+    assert set(page.data["pictures"]) <= set(page.data["paths"])
+
+
+def test_nothing_is_loaded_and_only_its_own_script_runs(tmp_path):
     crops = make_crops()
     labels = make_labels(crops)
     page = report(tmp_path, images=pictures, crops=crops, labels=labels, metrics=full_metrics(labels))
-    assert not {"script", "link", "iframe", "object", "base"} & set(page.tags)
+    assert not {"link", "iframe", "object", "base"} & set(page.tags) and page.tags.count("script") == 2
     assert not any(name.startswith("on") for name, _ in page.attributes)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?://|url\(|@import", text)
+    assert not re.search(r"https?://|url\(|@import|innerHTML|eval\(", text)
+    digest = base64.b64encode(hashlib.sha256(page.script.encode()).digest()).decode()
+    (policy,) = [value for value in page.of("content") if "default-src" in value]
+    assert policy.startswith("default-src 'none'; img-src data:; ") and f"script-src 'sha256-{digest}';" in policy
 
 
 def test_hostile_text_stays_text(tmp_path):
@@ -160,10 +241,56 @@ def test_hostile_text_stays_text(tmp_path):
             metrics=metrics,
             settings=settings,
             environment=settings,
+            no_sample=HOSTILE,
         )
-        assert "script" not in page.tags and "b" not in page.tags
+        assert page.tags.count("script") == 2 and "b" not in page.tags
         assert page.text.count(HOSTILE) >= 5
         assert "<b>run" in page.text
+
+
+@pytest.mark.parametrize("images", [pictures, None])
+def test_hostile_file_names_stay_names_everywhere(tmp_path, images):
+    table = make_crops(64).table.copy()
+    table["path"] = [f"{name}{i}" for i, name in enumerate(NAMES * 8)]
+    table["camera"] = table["identity"] = table["path"].str[-60:]
+    crops = Crops.from_table(Path(), table, "test")
+    labels = make_labels(crops)
+    extra = {"doubts": make_doubts(labels), "sample": make_sample(crops)}
+    odd = {name: {name: name} for name in NAMES}
+    line = {**full_metrics(labels)[-1], "messages": list(NAMES), "losses": dict.fromkeys(NAMES, 1.0)}
+    page = report(
+        tmp_path, images=images, crops=crops, labels=labels, metrics=[line], settings=odd, environment=odd, **extra
+    )
+    known = {"html", "head", "meta", "title", "style", "body", "header", "div", "p", "h1", "h2", "h3", "button", "main"}
+    known |= {"section", "ul", "li", "span", "nav", "a", "article", "img", "form", "label", "input", "select", "option"}
+    known |= {"noscript", "table", "thead", "tbody", "tr", "th", "td", "fieldset", "legend", "svg", "defs", "g", "path"}
+    known |= {"use", "figure", "figcaption", "text", "dl", "dt", "dd", "footer", "script", "rect"}
+    assert set(page.tags) - known <= {"clippath"} and page.tags.count("script") == 2
+    assert not any(name.startswith("on") or name == "x=`" for name, _ in page.attributes)
+    shown_names = [page.data["paths"][str(row)] for row in page.data["map"]["row"]]
+    assert all(name.isprintable() for name in [*shown_names, *page.data["map"]["cameras"]])
+    for written in (r"\xff\x80", r"\u202egpj", r"line\nbreak\r\u2028", "x" * 300, "{{ 7 * 7 }}", "&lt;b&gt;&#60;"):
+        assert any(written in name for name in shown_names), written
+    if images is not None:
+        assert any("alert" in value for value in page.of("alt")) and any('"onerror' in one for one in page.of("title"))
+
+
+def test_heads_are_blurred_in_every_picture(tmp_path):
+    """What is written are the pictures of crops whose heads were blurred before, and no other."""
+    crops = make_crops()
+    labels = make_labels(crops)
+    whole = {"crops": crops, "labels": labels, "doubts": make_doubts(labels), "sample": make_sample(crops)}
+
+    def blurred(rows):
+        return np.stack([blur_head(picture) for picture in pictures(rows)])
+
+    plain = report(tmp_path / "plain", images=pictures, **whole)
+    asked = report(tmp_path / "asked", images=pictures, blur_heads=True, **whole)
+    before = report(tmp_path / "before", images=blurred, **whole)
+    assert asked.data["pictures"] == before.data["pictures"] and asked.of("src") == before.of("src")
+    assert not set(asked.data["pictures"].values()) & set(plain.data["pictures"].values())
+    assert not set(asked.of("src")) & set(plain.of("src"))
+    assert "with the head region blurred" in asked.text and "blurred:" not in plain.text
 
 
 def test_the_known_identities_of_the_epochs_are_shown_without_labels_too(tmp_path):
@@ -183,7 +310,7 @@ def test_no_two_elements_share_an_id_and_the_charts_are_the_same_every_time(tmp_
         ids = [value for key, value in page.attributes if key == "id"]
         assert len(ids) > 15 and len(set(ids)) == len(ids)
         charts.append(re.findall(r"<svg.*?</svg>", (tmp_path / name / "report.html").read_text(encoding="utf-8")))
-    assert len(charts[0]) == 11 and charts[0] == charts[1]
+    assert len(charts[0]) == 12 and charts[0] == charts[1]
 
 
 def test_matplotlib_waits_until_a_report_is_written():
@@ -194,11 +321,22 @@ def test_matplotlib_waits_until_a_report_is_written():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_without_pictures_the_examples_are_named(tmp_path):
+def test_without_pictures_the_crops_are_named(tmp_path):
     crops = make_crops()
-    page = report(tmp_path, crops=crops, labels=make_labels(crops))
-    assert "img" not in page.tags
-    assert "Identity 0" in page.text and "pictures of people" not in page.text
+    labels = make_labels(crops)
+    page = report(tmp_path, crops=crops, labels=labels, doubts=make_doubts(labels), sample=make_sample(crops))
+    assert "img" not in page.tags and page.data["pictures"] == {} and "UklGR" not in page.script
+    assert "pictures of people" not in page.text and "no pictures, and the names of some crops" in page.text
+    assert page.data["people"][0]["sides"][0][2] and f"{labels.rows_of('visible')[0]}.jpg" in page.text
+
+
+def test_why_there_is_no_map_is_said(tmp_path):
+    page = report(tmp_path, labels=make_labels(make_crops()), no_sample="The encoder is gone.")
+    assert "The encoder is gone." in page.text and page.data["map"] is None
+    few = np.array([3, 4, 5])
+    sample = make_sample(make_crops())
+    page = report(tmp_path, labels=make_labels(make_crops()), sample=Sample(few, sample.features.take(few)))
+    assert "Too few crops for a map." in page.text
 
 
 def test_an_empty_run_still_has_a_report(tmp_path):
@@ -240,21 +378,31 @@ def test_the_given_evaluation_wins_over_the_last_line(tmp_path):
     assert "77.7" in page.text and "30.0" not in page.text
 
 
-def test_the_file_stays_small(tmp_path):
-    crops = make_crops(6000)
-    labels = make_labels(crops, groups=300)
-    write_report(
-        tmp_path,
-        images=pictures,
-        crops=crops,
-        labels=labels,
-        metrics=[{**line, "epoch": i} for i, line in enumerate(full_metrics(labels) * 20)],
-        evaluation=None,
-        settings={},
-        environment={},
-    )
-    # Noise is the worst there is for JPEG.
-    assert (tmp_path / "report.html").stat().st_size < 5_000_000
+def test_the_file_stays_below_15_mb_whatever_the_pictures(tmp_path):
+    """Noise is the worst there is for a picture; 200 pseudo-identities with all pictures that are wanted."""
+    crops = make_crops(4800)
+    labels = make_labels(crops, groups=200)
+    lines = [{**line, "epoch": i} for i, line in enumerate(full_metrics(labels) * 20)]
+    page = report(tmp_path, images=pictures, crops=crops, labels=labels, metrics=lines)
+    assert (tmp_path / "report.html").stat().st_size < 15_000_000
+    assert len(page.data["people"]) == 200 and 1500 < len(page.data["pictures"]) < 3300
+    assert f"There is room for {len(page.data['pictures']):,} pictures of" in page.text
+
+
+def test_thousands_of_pseudo_identities_are_all_there(tmp_path):
+    crops = make_crops(15_000)
+    table = crops.table.assign(modality=["visible", "infrared", "visible"] * 5_000)
+    crops = Crops.from_table(Path(), table, "test")
+    labels = make_labels(crops).replace(identity=np.arange(15_000) // 3)
+
+    def plain(rows):
+        return np.full((len(rows), 16, 8, 3), 90, dtype=np.uint8)
+
+    page = report(tmp_path, images=plain, crops=crops, labels=labels)
+    people = page.data["people"]
+    assert len(people) == 5_000 and (tmp_path / "report.html").stat().st_size < 15_000_000
+    # Everybody has a picture of each side before anybody has a second one.
+    assert all(set(map(str, side[2])) & set(page.data["pictures"]) for one in people for side in one["sides"])
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path):

@@ -30,8 +30,8 @@ def scores(rank1: float) -> dict:
 
 
 def truth(match: float | None) -> TruthMeasures:
-    side = ModalityTruth(crops=90, identities=20, ari=0.8, purity=0.9)
-    return TruthMeasures({"visible": side, "infrared": side}, 0.7, 18 if match is not None else 0, match, match)
+    side = ModalityTruth(crops=90, identities=20, ari=0.8, ami=0.8, purity=0.9)
+    return TruthMeasures({"visible": side, "infrared": side}, 0.7, 0.8, 18 if match is not None else 0, match, match)
 
 
 def test_a_healthy_run_is_good_and_says_what_was_reached():

@@ -8,6 +8,7 @@ no knee where the clusters are best.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,10 @@ FIRST_K1 = 12
 GIANT_SHARE = 0.5
 GIANT_LEAST = 50
 """More than half of all crops in one cluster is a failure; of fewer crops than this it may be two or three people."""
+
+
+ClusterAt = Callable[[float], Clusters]
+"""The clusters of a graph at an eps."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,21 @@ def advise_eps(graph: sparse.csr_matrix, *, min_samples: int, limit: float = LAR
         min_samples: as for `dbscan`.
         limit: the eps the graph was made with; larger ones are not tried.
     """
+    return advise(lambda eps: dbscan(graph, eps=eps, min_samples=min_samples), limit)
+
+
+def advise(cluster_at: ClusterAt, limit: float = LARGEST_EPS) -> Advice:
+    """`advise_eps` for any clustering that depends on an eps.
+
+    Args:
+        cluster_at: the clusters at an eps.
+        limit: larger eps are not tried.
+    """
     steps = int(np.floor((min(limit, LARGEST_EPS) - SMALLEST_EPS) / STEP + 1e-9)) + 1
     tried = np.round(SMALLEST_EPS + STEP * np.arange(steps), 6) if steps > 0 else np.array([float(limit)])
     seen: list[Clusters] = []
     for eps in tried:
-        seen.append(dbscan(graph, eps=float(eps), min_samples=min_samples))
+        seen.append(cluster_at(float(eps)))
         if _largest_share(seen[-1]) > GIANT_SHARE:
             break
     tried = tried[: len(seen)]

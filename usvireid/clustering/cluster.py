@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from scipy import sparse
 
-from usvireid.clustering.advice import LARGEST_EPS, advise_eps, outcome
+from usvireid.clustering.advice import LARGEST_EPS, ClusterAt, advise, outcome
+from usvireid.clustering.constrained import ConstrainedDbscan, keep_to
+from usvireid.clustering.constraints import Constraints
 from usvireid.clustering.dbscan import dbscan
 from usvireid.clustering.hdbscan import hdbscan
 from usvireid.clustering.result import Clusters
@@ -43,7 +45,9 @@ def reach(settings: ClusteringSettings) -> float:
     return LARGEST_EPS if settings.eps == "auto" else max(LARGEST_EPS, settings.eps)
 
 
-def cluster_graph(graph: sparse.csr_matrix, settings: ClusteringSettings) -> Clustered:
+def cluster_graph(
+    graph: sparse.csr_matrix, settings: ClusteringSettings, constraints: Constraints | None = None
+) -> Clustered:
     """Cluster the crops of one modality.
 
     With eps "auto" DBSCAN takes the largest eps before clusters swallow each other (`advise_eps`), anew every time.
@@ -52,19 +56,48 @@ def cluster_graph(graph: sparse.csr_matrix, settings: ClusteringSettings) -> Clu
     Args:
         graph: of `jaccard_graph`, with all distances up to `reach(settings)`.
         settings: method and its values.
+        constraints: what is known about the same crops; None, or nothing known: plain clustering.
     """
+    least = settings.min_samples
     if settings.method == "hdbscan":
-        least = max(2, settings.min_samples)
-        found = hdbscan(graph, min_cluster_size=least, min_samples=settings.min_samples)
+        found = hdbscan(graph, min_cluster_size=max(2, least), min_samples=least)
+        if constraints is not None and not constraints.trivial:
+            found = keep_to(found, graph, constraints, max(2, least))
         return Clustered(found, None, _without_eps(found, settings))
+
+    return _by_eps(settings, *keeping_to(graph, least, constraints))
+
+
+def keeping_to(
+    graph: sparse.csr_matrix, min_samples: int, constraints: Constraints | None
+) -> tuple[ClusterAt, ClusterAt]:
+    """DBSCAN on a graph as a function of eps: as advice tries it, and in agreement with all that is known.
+
+    Args:
+        graph: of `jaccard_graph`.
+        min_samples: as for `dbscan`.
+        constraints: about the same crops; None, or nothing known: both are plain DBSCAN.
+    """
+    if constraints is not None and not constraints.trivial:
+        bound = ConstrainedDbscan(graph, constraints, min_samples)
+        return bound.at, bound.settled
+
+    def plain(eps: float) -> Clusters:
+        return dbscan(graph, eps=eps, min_samples=min_samples)
+
+    return plain, plain
+
+
+def _by_eps(settings: ClusteringSettings, tried: ClusterAt, final: ClusterAt) -> Clustered:
+    """The clusters at the eps of the settings; `tried` is what advice on an eps looks at."""
     if settings.eps == "auto":
-        advice = advise_eps(graph, min_samples=settings.min_samples)
-        found = dbscan(graph, eps=advice.eps, min_samples=settings.min_samples)
+        advice = advise(tried)
+        found = final(advice.eps)
         return Clustered(found, advice.eps, _without_eps(found, settings, " or another neighbors.k1"))
-    found = dbscan(graph, eps=settings.eps, min_samples=settings.min_samples)
+    found = final(settings.eps)
     problem = outcome(found, eps=settings.eps)
     if problem is not None:
-        advice = advise_eps(graph, min_samples=settings.min_samples)
+        advice = advise(tried)
         hopeless = not found.count and not advice.clusters.any()
         problem = _without_eps(found, settings) if hopeless else outcome(found, eps=settings.eps, advice=advice)
     return Clustered(found, settings.eps, problem)

@@ -10,7 +10,7 @@ from usvireid import names
 from usvireid.clustering.result import Clusters
 
 
-def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int) -> Clusters:
+def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int, weight: np.ndarray | None = None) -> Clusters:
     """Density-based clusters of a distance graph, equal to DBSCAN on the full matrix.
 
     Clusters are numbered in the order of their first core crop. A core crop has at least `min_samples` crops within
@@ -22,6 +22,7 @@ def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int) -> Cluster
             hold larger distances too.
         eps: largest distance of neighbours, at least 0.
         min_samples: at least 1.
+        weight: int64, N; as how many crops each row counts towards `min_samples`; None: as one.
 
     Raises:
         ValueError: eps or min_samples out of range, or the graph is not square.
@@ -35,14 +36,14 @@ def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int) -> Cluster
         return Clusters(empty.astype(np.int64), empty.astype(object), empty.astype(np.float32))
     near = within(graph, eps)
     # scikit-learn refuses eps = 0; no distance of float32 lies between 0 and this.
-    found = DBSCAN(eps=max(eps, 1e-50), min_samples=min_samples, metric="precomputed").fit(near)
+    found = DBSCAN(eps=max(eps, 1e-50), min_samples=min_samples, metric="precomputed").fit(near, sample_weight=weight)
     label = found.labels_.astype(np.int64)
     core = np.zeros(len(label), dtype=bool)
     core[found.core_sample_indices_] = True
     role = np.full(len(label), names.BORDER, dtype=object)
     role[core] = names.CORE
     role[label == names.NO_LABEL] = names.OUTLIER
-    return Clusters(label=label, role=role, confidence=_confidence(near, label, core))
+    return Clusters(label=label, role=role, confidence=holding_confidence(near, label, core))
 
 
 def within(graph: sparse.csr_matrix, eps: float) -> sparse.csr_matrix:
@@ -55,8 +56,14 @@ def within(graph: sparse.csr_matrix, eps: float) -> sparse.csr_matrix:
     return sparse.csr_matrix((graph.data[keep], graph.indices[keep], kept[graph.indptr]), shape=graph.shape)
 
 
-def _confidence(near: sparse.csr_matrix, label: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """1 minus the mean distance over the entries that hold a crop in its cluster (float32)."""
+def holding_confidence(near: sparse.csr_matrix, label: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """1 minus the mean distance over the entries that hold a crop in its cluster (float32, N).
+
+    Args:
+        near: the entries within eps.
+        label: int64, N.
+        core: bool, N.
+    """
     rows = np.repeat(np.arange(len(label)), np.diff(near.indptr))
     columns = near.indices
     holds = (label[rows] == label[columns]) & (label[rows] >= 0) & (core[rows] | core[columns]) & (rows != columns)

@@ -100,8 +100,12 @@ class Crops:
 
     def without_identities(self) -> Crops:
         """The same crops with the identity column emptied: what an unsupervised pipeline may see."""
-        empty = pd.array([pd.NA] * len(self), dtype="string")
-        return replace(self, table=self.table.assign(**{names.IDENTITY: empty}))
+        return self.with_identities_at(np.zeros(len(self), dtype=bool))
+
+    def with_identities_at(self, kept: np.ndarray) -> Crops:
+        """The same crops with the identities of some rows alone (bool, N)."""
+        identity = self.table[names.IDENTITY].where(kept, pd.NA)
+        return replace(self, table=self.table.assign(**{names.IDENTITY: identity}))
 
     def training_rows(self) -> np.ndarray:
         """Row numbers of the crops to train on: those of split "train", or all where no split is given."""

@@ -70,8 +70,8 @@ def swapped(found: Sequence[Looks]) -> list[Looks]:
     return wrong if {looks.modality for looks in wrong} == set(names.MODALITIES) else []
 
 
-def doubts_about_looks(crops: Crops, images: Images) -> list[str]:
-    """A line for each camera whose images mostly look like the other modality, from a few images of each.
+def look_at(crops: Crops, images: Images) -> list[Looks]:
+    """How the images of each modality and camera look, from a few of each.
 
     Args:
         crops: N crops, both modalities among them.
@@ -89,6 +89,11 @@ def doubts_about_looks(crops: Crops, images: Images) -> list[str]:
             f"{crops.root}: visible and infrared seem to be swapped: {'; '.join(map(str, exchanged))} "
             f"(of up to {SAMPLE} looked at); put the images of each camera into its own folder."
         )
+    return found
+
+
+def doubts_about_looks(found: Sequence[Looks]) -> list[str]:
+    """A line for each camera whose images mostly look like the other modality."""
     return [
         f"{looks} (of up to {SAMPLE} looked at); is this the right modality? `usvireid data check` tells more"
         for looks in found

@@ -21,6 +21,8 @@ _BINS = 9
 """Directions between 0 and 180 degrees; which side is brighter is left out on purpose."""
 _GRID = (16, 8)
 """Cells, rows by columns, whatever the size of the crops."""
+_BANDS = (slice(0, 5), slice(5, 10), slice(10, 16))
+"""Rows of cells of the bands of a body."""
 
 
 @torch.inference_mode()
@@ -74,3 +76,21 @@ def gradient_features(
     # A crop of one flat colour has no direction: it gets the same one as every other such crop.
     values[~values.any(axis=1), 0] = 1
     return Features(values, crops)
+
+
+def bands_of_bodies(values: np.ndarray) -> list[np.ndarray]:
+    """The descriptor of three bands of the crops, about head and chest, hips, and legs, each as unit rows.
+
+    Args:
+        values: float32, N x 1152; rows of `gradient_histograms`.
+
+    Returns:
+        float32, N x D each; a row is zero where its band is flat.
+    """
+    cells = values.reshape(len(values), _BINS, *_GRID)
+    bands = []
+    for band in _BANDS:
+        flat = cells[:, :, band].reshape(len(values), -1)
+        length = np.sqrt(np.einsum("nd,nd->n", flat, flat))[:, None]
+        bands.append(np.asarray(np.divide(flat, length, out=np.zeros_like(flat), where=length > 0), dtype=np.float32))
+    return bands

@@ -135,7 +135,7 @@ def _recordings(
 
 
 def _camera_name(name: Any, origin: str) -> str:
-    text = str(name).strip() if isinstance(name, str | int) else ""
+    text = str(name).strip() if isinstance(name, str | int) and not isinstance(name, bool) else ""
     if not _NAME.fullmatch(text) or text.endswith("."):
         shown = "no name" if name is None else f"the name '{name}'"
         raise UsageError(
@@ -175,6 +175,10 @@ def _matching(pattern: str, base: Path) -> list[Path]:
     files = sorted((match for match in matching if match.is_file()), key=lambda match: _natural(str(match)))
     if not files:
         raise UsageError(f"{pattern}: no file matches; check the pattern.")
+    for file in files:
+        shown = str(file).encode(errors="replace").decode()
+        if shown != str(file):
+            raise UsageError(f"{shown}: the name is not UTF-8 text; rename the file.")
     return files
 
 

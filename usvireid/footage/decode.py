@@ -7,12 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from usvireid.footage.clock import Clock
+from usvireid.footage.deinterlace import Deinterlacer
 from usvireid.footage.frames import Frame
 from usvireid.footage.probe import VideoFacts, open_video, pyav
 
@@ -23,10 +24,6 @@ _AHEAD: Final = (2, 16)
 """Frames that wait, decoded, to be looked at: as many as fit into so many bytes, within these bounds."""
 _WAIT: Final = 0.2
 """Seconds after which the decoder looks whether anybody still wants its frames."""
-_FALL: Final = 1.0
-"""Seconds that time stamps may fall back before they are taken to have begun anew."""
-_FEW: Final = 0.05
-"""Share of uneven steps that a constant frame rate may have."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +145,8 @@ class _Decoder:
     def __init__(self, path: Path, reading: Reading) -> None:
         self.outcome = Outcome()
         self._path, self._reading = path, reading
-        self._clock = _Clock(reading.facts.frame_rate, reading.frame_rate)
-        self._deinterlacer: _Deinterlacer | None = None
+        self._clock = Clock(reading.facts.frame_rate, reading.frame_rate)
+        self._deinterlacer: Deinterlacer | None = None
 
     def frames(self) -> Iterator[Frame]:
         facts = self._reading.facts
@@ -174,7 +171,7 @@ class _Decoder:
         mode = self._reading.deinterlace
         for picture in self._pictures():
             if self._deinterlacer is None and (mode == "always" or (mode == "auto" and picture.interlaced_frame)):
-                self._deinterlacer = _Deinterlacer(every=mode == "always")
+                self._deinterlacer = Deinterlacer(every=mode == "always")
             if self._deinterlacer is None:
                 yield picture
                 continue
@@ -211,117 +208,6 @@ class _Decoder:
         known = self.outcome
         first = known.first_damage if known.damaged else self._clock.end
         self.outcome = replace(known, damaged=known.damaged + 1, first_damage=first)
-
-
-class _Clock:
-    """Time stamps to seconds since the first frame, which never fall.
-
-    Of the two stamps of a frame the one is believed that has fallen less often, as FFmpeg does: in some files (H.264
-    in AVI) those of presentation are wrong.
-    """
-
-    def __init__(self, nominal: float, wanted: float | None) -> None:
-        self.period = 1 / (wanted or nominal)
-        self._by_number = wanted is not None
-        self._presented, self._decoded = _Stamps(), _Stamps()
-        self._count = self._odd = 0
-        self._zero = self._last = 0.0
-
-    @property
-    def end(self) -> float:
-        """Seconds from the first frame to the end of the last one so far."""
-        return self._last + self.period if self._count else 0.0
-
-    @property
-    def uneven(self) -> bool:
-        """Whether more than a few steps differ from the nominal one by half of it."""
-        return self._odd > _FEW * self._count
-
-    def time(self, picture: Any) -> float:
-        """Seconds of the next frame."""
-        stamp = self._stamp(picture)
-        if self._by_number or stamp is None:
-            now = self.end
-        else:
-            if not self._count:
-                self._zero = stamp
-            now = stamp - self._zero
-            if now < self._last - _FALL:  # the stamps begin anew: go on from here by their differences
-                self._zero, now = stamp - self.end, self.end
-            now = max(now, self._last)
-        if self._count:
-            self._odd += abs(now - self._last - self.period) > self.period / 2
-        self._count += 1
-        self._last = now
-        return now
-
-    def _stamp(self, picture: Any) -> float | None:
-        base: Fraction | None = picture.time_base
-        if base is None:
-            return None
-        presented, decoded = self._presented.add(picture.pts), self._decoded.add(picture.dts)
-        better = presented if self._presented.falls <= self._decoded.falls or decoded is None else decoded
-        chosen = decoded if better is None else better
-        return None if chosen is None else float(chosen * base)
-
-
-class _Stamps:
-    """Counts how often stamps of one kind do not rise."""
-
-    def __init__(self) -> None:
-        self.falls = 0
-        self._last: int | None = None
-
-    def add(self, stamp: int | None) -> int | None:
-        if stamp is not None:
-            self.falls += self._last is not None and stamp <= self._last
-            self._last = stamp
-        return stamp
-
-
-class _Deinterlacer:
-    """FFmpeg's bwdif: a whole picture out of two fields. It holds back one frame, and what is not marked is let through
-    unless `every` frame is to be taken for interlaced."""
-
-    def __init__(self, every: bool) -> None:
-        self._graph: Any = None
-        self._form: tuple[int, int, str] | None = None
-        self._every = every
-
-    def give(self, picture: Any) -> Iterator[Any]:
-        form = picture.width, picture.height, picture.format.name
-        if form != self._form:  # a graph is made for one size
-            yield from self.rest()
-            self._start(picture, form)
-        self._graph.push(picture)
-        yield from self._ready()
-
-    def rest(self) -> Iterator[Any]:
-        """What was held back."""
-        if self._graph is not None:
-            self._graph.push(None)
-            yield from self._ready()
-
-    def _start(self, picture: Any, form: tuple[int, int, str]) -> None:
-        graph = pyav().filter.Graph()
-        source = graph.add_buffer(
-            width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
-        )
-        kind = "all" if self._every else "interlaced"
-        filtered = graph.add("bwdif", f"mode=send_frame:deint={kind}")
-        sink = graph.add("buffersink")
-        source.link_to(filtered)
-        filtered.link_to(sink)
-        graph.configure()
-        self._graph, self._form = graph, form
-
-    def _ready(self) -> Iterator[Any]:
-        av = pyav()
-        while True:
-            try:
-                yield self._graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
 
 
 def _image(picture: Any, facts: VideoFacts) -> np.ndarray:

@@ -12,10 +12,11 @@ from typing import Any
 from usvireid import names
 from usvireid.display import Display
 from usvireid.errors import DataError, UsvireidError
-from usvireid.files import held, write_atomically
+from usvireid.files import held
 from usvireid.footage.cameras import Recording
 from usvireid.footage.extract import Job, Tools, extract
 from usvireid.footage.ledger import Entry, joined, make_entry, read_ledger, write_ledger
+from usvireid.footage.manifest import write_manifest
 from usvireid.footage.modality import decide
 from usvireid.footage.parts import (
     Part,
@@ -29,7 +30,7 @@ from usvireid.footage.parts import (
 from usvireid.footage.probe import probe
 from usvireid.footage.progress import FrameProgress
 from usvireid.footage.regions import Region
-from usvireid.footage.timeline import crop_table, doubts, place
+from usvireid.footage.timeline import doubts, place
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ def ingest(
 ) -> Ingested:
     """Write the crops of recordings into a data folder, and the table `crops.csv` of all crops in it.
 
-    Everything that can be wrong with files and settings is looked at first; nothing is written before. Each recording
-    is then written as a part that is whole or absent, so that the same call goes on where one was stopped, and further
-    calls add recordings. The table is made of the finished parts and replaced in one step at the end.
+    Everything that can be wrong with files and settings is looked at before anything is written. Each recording becomes
+    a part that is whole or absent, so that the same call goes on where one was stopped, and further calls add
+    recordings. The table is made of the finished parts, in one step at the end.
 
     Args:
         recordings: one or more.
@@ -104,8 +105,7 @@ def ingest(
         strict: refuse where a file is no video that can be read, instead of leaving it out.
 
     Raises:
-        UsageError: a file is not there, settings differ from those a recording is there with, or `out` holds something
-            else.
+        UsageError: no such file, other settings than a recording is there with, or `out` holds something else.
         DataError: nothing can be read; a region mask does not fit; a modality is unclear.
         UsvireidError: another process is at work in `out`, or it cannot be written to.
     """
@@ -113,7 +113,8 @@ def ingest(
     jobs, left_out = _jobs(recordings, display, strict)
     for detector, modality in dict.fromkeys((job.detector, job.decision.modality) for _, job in jobs):
         tools.detector(detector, modality)  # says now what is wrong with it
-    wanted = [make_entry(recording, job.decision.modality) for recording, job in jobs]
+    digests: dict[Path, str] = {}
+    wanted = [make_entry(recording, job.decision.modality, digests) for recording, job in jobs]
     joined(standing, wanted, redo)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -125,11 +126,11 @@ def ingest(
         write_ledger(out, ledger)
         done = _work(ledger, asked, [job for _, job in jobs], out, display, tools, redo)
         parts = _finished(out, ledger)
-        crops = _write_table(out, parts)
-        for line in doubts(place(parts)):
+        crops = write_manifest(out, parts, display.warn)
+        unfinished = len(ledger) - len(parts)
+        rest = [f"{unfinished} recordings of earlier calls are not finished; name them again"] if unfinished else []
+        for line in [*doubts(place(parts)), *rest]:
             display.warn(line)
-        if len(parts) < len(ledger):
-            display.warn(f"{len(ledger) - len(parts)} recordings of earlier calls are not finished; name them again")
     return Ingested(out, done, left_out, crops)
 
 
@@ -187,13 +188,19 @@ def _work(
                 done.append(Done(entry, part.facts, None))
                 continue
             with FrameProgress(advance, next(rest)) as progress:
-                done.append(_one(ledger, entry, job, out, tools, progress.watch))
+                done.append(_one(ledger, entry, job, out, display, tools, progress.watch))
             _tell(done[-1], display)
     return done
 
 
 def _one(
-    ledger: Sequence[Entry], entry: Entry, job: Job, out: Path, tools: Tools, watch: Callable[[int], None]
+    ledger: Sequence[Entry],
+    entry: Entry,
+    job: Job,
+    out: Path,
+    display: Display,
+    tools: Tools,
+    watch: Callable[[int], None],
 ) -> Done:
     begin = time.monotonic()
     folder = unfinished_folder(out, entry)
@@ -202,8 +209,8 @@ def _one(
     except BaseException:  # also where a person stops it
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    if standing_folders(out, entry):  # no table may name crops that are about to go
-        _write_table(out, _finished(out, [other for other in ledger if other is not entry]))
+    if standing_folders(out, entry) and (out / names.MANIFEST_FILE).exists():  # it may name no crops that are to go
+        write_manifest(out, _finished(out, [other for other in ledger if other is not entry]), display.warn)
     take_place(out, entry)
     return Done(entry, facts, time.monotonic() - begin)
 
@@ -211,13 +218,6 @@ def _one(
 def _finished(out: Path, ledger: Iterable[Entry]) -> list[Part]:
     parts = (find_part(out, entry) for entry in ledger)
     return [part for part in parts if part is not None]
-
-
-def _write_table(out: Path, parts: Sequence[Part]) -> dict[str, int]:
-    table = crop_table(place(parts))
-    text = table.to_csv(index=False, lineterminator="\n")
-    write_atomically(out / names.MANIFEST_FILE, text.encode())
-    return {modality: int((table[names.MODALITY] == modality).sum()) for modality in names.MODALITIES}
 
 
 def _tell(done: Done, display: Display) -> None:

@@ -65,8 +65,13 @@ class Entry:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def make_entry(recording: Recording, modality: str) -> Entry:
+def make_entry(recording: Recording, modality: str, known: dict[Path, str]) -> Entry:
     """The entry of a recording that is not in a ledger yet.
+
+    Args:
+        recording: the recording.
+        modality: as decided.
+        known: digests of files that serve several recordings; filled here.
 
     Raises:
         UsageError: a file that the settings name is not there.
@@ -74,10 +79,10 @@ def make_entry(recording: Recording, modality: str) -> Entry:
     """
     files = {}
     if recording.region is not None:
-        files["region"] = _digest(recording.region)
+        files["region"] = _digest(recording.region, known)
     kind, colon, file = recording.detector.partition(":")
     if colon:
-        files["detector"] = _digest(Path(file))
+        files["detector"] = _digest(Path(file), known)
     settings = recording.settings.model_dump(mode="json")
     settings["detector"] = kind
     if settings["format"] == "png":
@@ -120,11 +125,11 @@ def read_ledger(out: Path) -> list[Entry]:
         DataError: the ledger is damaged, or of another version.
     """
     file = out / names.FOOTAGE_FILE
-    if not file.exists():
-        if out.exists() and not (out.is_dir() and all(map(is_unfinished, out.iterdir()))):
-            raise UsageError(f"{out}: not empty and no folder of ingested footage; give another --out.")
-        return []
     try:
+        if not file.exists():
+            if out.exists() and not (out.is_dir() and all(map(is_unfinished, out.iterdir()))):
+                raise UsageError(f"{out}: not empty and no folder of ingested footage; give another --out.")
+            return []
         content = json.loads(file.read_text(encoding="utf-8"))
         form = content["form"]
         entries = [Entry(**entry) for entry in content["recordings"]] if form == FORM else []
@@ -221,9 +226,11 @@ def _facts(entry: Entry) -> Mapping[str, Any]:
     return {"the video": entry.fingerprint, "modality": entry.modality, **flatten(entry.settings), **files}
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, known: dict[Path, str]) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+        if path not in known:
+            known[path] = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+        return known[path]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file.") from None
     except OSError as error:

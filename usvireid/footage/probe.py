@@ -68,7 +68,7 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, Any]:
     try:
         # The prefix keeps FFmpeg from taking a name with a colon for an address.
         container = av.open(f"file:{path}", metadata_errors="ignore")
-    except (OSError, ValueError) as error:  # FFmpeg's errors are of both kinds
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         if isinstance(error, av.error.InvalidDataError):
             raise DataError(
                 f"{path}: not a video, or one that was cut off before its index was written; convert or remove it."
@@ -90,7 +90,7 @@ def refuse_no_file(path: Path) -> None:
     """See to it that there is a file that can be opened.
 
     Raises:
-        UsageError: no such file, or a folder.
+        UsageError: no such file, a folder, or a device.
         DataError: it may not be read, or it is empty.
     """
     try:
@@ -98,6 +98,8 @@ def refuse_no_file(path: Path) -> None:
             raise UsageError(f"{path}: a folder; name the videos in it, for example '{path / '*.mp4'}'.")
         if not path.exists():
             raise UsageError(f"{path}: no such file; check the name of the video.")
+        if not path.is_file():
+            raise UsageError(f"{path}: no file but a device or pipe; record it into a file first.")
         with path.open("rb") as file:
             if not file.read(1):
                 raise DataError(f"{path}: the file is empty; copy the recording anew, or remove it.")

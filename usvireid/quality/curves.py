@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from usvireid import names
-from usvireid.quality.charts import STROKES, Chart, Series, Stroke, line_chart, stacked_bars
+from usvireid.quality.axes import STROKES, Chart, Stroke
+from usvireid.quality.charts import Series, line_chart, stacked_bars
 from usvireid.quality.lines import Lines, find, number, one_line_per_epoch, score_rows
 
 _STEPS = ("extract", "knn", "jaccard", "cluster", "match", "train", "evaluate")
@@ -23,16 +24,24 @@ def curves(lines: Lines) -> list[Chart]:
     mark = _cross_phase(lines)
     shared = Series("matched across both", "shared", _column(lines, "quality", "shared_identities"), "dotted")
     speed = Series("images per second", "tone5", _column(lines, "images_per_second"))
+    memory = [
+        Series("main memory", "tone0", _column(lines, "peak_memory_mb")),
+        Series("GPU memory", "tone1", _column(lines, "peak_gpu_memory_mb"), "dashed"),
+    ]
     charts = [
         line_chart("Clusters", epochs, [*_by_modality(lines, "clusters", "clusters"), shared], mark=mark),
         line_chart("Crops in no cluster", epochs, _by_modality(lines, "outliers", "outliers"), mark=mark),
         line_chart("Share of clusters matched", epochs, _quality(lines, "matched_share", 100), unit="%", mark=mark),
         line_chart("Agreement with the epoch before", epochs, _quality(lines, "stability", 1), mark=mark),
+        line_chart("Silhouette on the graph", epochs, _quality(lines, "silhouette", 1), mark=mark),
+        line_chart("Agreement with HDBSCAN", epochs, _quality(lines, "hdbscan_agreement", 1), mark=mark),
+        line_chart("Matches borne out by features", epochs, _across(lines), unit="%", mark=mark),
         line_chart("Loss", epochs, _losses(lines), mark=mark),
         line_chart("Rank-1", epochs, _scores(lines, "rank1"), unit="%", mark=mark),
         line_chart("mAP", epochs, _scores(lines, "mAP"), unit="%", mark=mark),
         stacked_bars("Time by step", epochs, _seconds(lines), unit=" s"),
         line_chart("Training images per second", epochs, [speed], mark=mark),
+        line_chart("Peak memory", epochs, memory, unit=" MB"),
     ]
     return [chart for chart in charts if chart is not None]
 
@@ -71,6 +80,20 @@ def _quality(lines: Lines, measure: str, factor: float) -> list[Series]:
     return [
         Series(modality, modality, _times(_column(lines, "quality", modality, measure), factor), stroke)
         for modality, stroke in _STROKE_OF_MODALITY.items()
+    ]
+
+
+def _across(lines: Lines) -> list[Series]:
+    """Shares of what is matched that the other side confirms."""
+    named = {
+        "confirmed_share": "crops looked back at",
+        "mutual_share": "mutual choices",
+        "signals_agree": "shapes agree",
+    }
+    return [
+        Series(name, tone, _times(_column(lines, "quality", "across", key), 100), stroke)
+        for i, (key, name) in enumerate(named.items())
+        for tone, stroke in [_look(i)]
     ]
 
 

@@ -25,6 +25,9 @@ class ClusterCounts:
         size_median: median number of crops in a cluster; None without clusters.
         size_max: crops in the largest cluster; 0 without clusters.
         largest_share: share of the modality's crops in its largest cluster; None without crops.
+        largest_to_median: size_max / size_median; None without clusters.
+        size_gini: how unequal the sizes are (Gini), 0 where all are equal, near 1 where one cluster has nearly all;
+            None without clusters.
         trained: crops with an identity, which training will use.
         matched_clusters: clusters with a crop whose identity is seen in both modalities.
         matched_share: matched_clusters / clusters; None without clusters.
@@ -41,6 +44,8 @@ class ClusterCounts:
     size_median: float | None
     size_max: int
     largest_share: float | None
+    largest_to_median: float | None
+    size_gini: float | None
     trained: int
     matched_clusters: int
     matched_share: float | None
@@ -120,6 +125,13 @@ def adjusted_rand(one: np.ndarray, other: np.ndarray) -> float | None:
         return float(adjusted_rand_score(one[both], other[both]))
 
 
+def gini(sizes: np.ndarray) -> float:
+    """The Gini coefficient of positive sizes: half their mean absolute difference over their mean."""
+    ordered = np.sort(sizes.astype(np.float64))
+    rank = np.arange(1, len(ordered) + 1)
+    return float((2 * rank - len(ordered) - 1) @ ordered / (len(ordered) * ordered.sum()))
+
+
 def _followed(values: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Values of an earlier table at the given rows, -1 where a crop was not in it."""
     found = np.full(len(position), names.NO_LABEL, dtype=np.int64)
@@ -139,6 +151,8 @@ def _count(cluster: np.ndarray, trained: np.ndarray, matched: np.ndarray, before
         size_median=float(np.median(sizes)) if len(sizes) else None,
         size_max=int(sizes.max(initial=0)),
         largest_share=_share(int(sizes.max(initial=0)), crops),
+        largest_to_median=float(sizes.max() / np.median(sizes)) if len(sizes) else None,
+        size_gini=gini(sizes) if len(sizes) else None,
         trained=int(trained.sum()),
         matched_clusters=matched_clusters,
         matched_share=_share(matched_clusters, len(numbers)),

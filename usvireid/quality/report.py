@@ -2,144 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-import usvireid
 from usvireid import names
-from usvireid.data.crops import Crops
 from usvireid.files import write_atomically
 from usvireid.matching.labels import PseudoLabels
-from usvireid.quality.examples import ImagesOf, choose_groups, choose_outliers, rows_shown, thumbnails
-from usvireid.quality.lines import Lines, edited_by_hand, find, number, one_line_per_epoch, score_rows
-from usvireid.quality.measures import clusters_of, measure_labels
-from usvireid.quality.selection import LAST, Selection
+from usvireid.quality.epoch_measures import remeasured
+from usvireid.quality.lines import Lines, edited_by_hand, one_line_per_epoch
+from usvireid.quality.measures import clusters_of
+from usvireid.quality.page.album import Album, make_album
+from usvireid.quality.page.changes import changes_by
+from usvireid.quality.page.doubtful import cards_of, rows_on, standing_of
+from usvireid.quality.page.facts import (
+    cluster_table,
+    flatten,
+    memory_sentence,
+    messages_of,
+    score_table,
+    tiles_of,
+    time_table,
+    truth_table,
+)
+from usvireid.quality.page.material import Evaluations, Material
+from usvireid.quality.page.people import rows_by_turn, table_of_people
+from usvireid.quality.page.sample import codes_in
+from usvireid.quality.page.write import rendered
+from usvireid.quality.rendering import shown
+from usvireid.quality.selection import Selection
+from usvireid.quality.strips import Strip, pseudo_identities, strip_of, unlabelled_rows
 from usvireid.quality.truth import TruthMeasures, truth_of
-from usvireid.quality.verdict import judge, percent
+from usvireid.quality.verdict import judge
 
-Evaluations = Mapping[str, Mapping[str, Any]]
-_MOST_MESSAGES = 50
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One figure at the head of the report."""
-
-    label: str
-    value: str
-    note: str
+_OUTLIERS = 16
+"""Of each modality that are shown."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A heading row and rows of text; the first cell of a row names it."""
-
-    heading: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def write_report(
-    run_folder: Path,
-    *,
-    images: ImagesOf | None,
-    crops: Crops,
-    labels: PseudoLabels | None,
-    metrics: Lines,
-    evaluation: Evaluations | None,
-    settings: Mapping[str, Any],
-    environment: Mapping[str, Any],
-    selection: Mapping[str, Any] | None = None,
-    supervised: bool = False,
-    seed: int = 0,
-) -> Path:
+def write_report(run_folder: Path, material: Material, *, seed: int = 0) -> Path:
     """Write `report.html` into a run folder, whole or not at all.
 
     Args:
         run_folder: the run; its name is the title.
-        images: row numbers of `crops` to RGB pictures (uint8, N x H x W x 3). None gives a report without pictures.
-        crops: the crops that the labels were made for. Identities, where they are known, fill the truth columns.
-        labels: the last pseudo-labels, a row for every crop; None before there are any.
-        metrics: one dict per epoch as in the metrics file; epoch 0 is the encoder before training. Keys may be missing.
-        evaluation: `Evaluation.to_dict()` of the encoder as it is now; None takes the last one in `metrics`.
-        settings: the settings of the run, nested as they like.
-        environment: versions and devices, nested as they like.
-        selection: `Selection.to_dict()`, the epoch that the scores are of and how it was selected; None leaves it out.
-        supervised: the labels are the known identities, so they are not compared with them.
-        seed: of the choice of random examples.
+        material: what there is to report.
+        seed: of the map.
 
     Returns:
         The path of the report.
 
     Raises:
-        ValueError: labels for another number of crops, or pictures of another shape.
+        ValueError: pictures of another shape.
         UsvireidError: the file cannot be written.
     """
-    if labels is not None and len(labels) != len(crops):
-        raise ValueError(f"{len(labels)} labels for {len(crops)} crops")
-    lines = one_line_per_epoch(metrics)
-    trained, untrained = _scores(lines, evaluation)
-    quality = _last_quality(lines, labels)
-    truth = truth_of(labels, crops) if labels is not None and not supervised else None
+    lines = one_line_per_epoch(material.metrics)
+    truth = None
+    if material.labels is not None and not material.supervised:
+        truth = truth_of(material.labels, material.crops)
     context = {
-        "title": run_folder.resolve().name or "run",
-        "subtitle": _subtitle(crops, lines),
-        "verdict": judge(
-            quality,
-            truth,
-            trained,
-            untrained,
-            _last_phase(lines),
-            edited_by_hand(lines),
-            _on_test(selection),
-            supervised,
-        ),
-        "tiles": _tiles(quality, trained, untrained, selection),
-        "cluster_table": _cluster_table(quality),
-        "scores": _score_table(trained, untrained),
-        "selection": None if selection is None else Selection.of_dict(selection),
-        "truth": _truth_table(truth),
-        "messages": _messages(lines),
-        "settings": flatten(settings),
-        "environment": flatten(environment),
-        **_charts(lines, labels),
-        **_pictures(crops, labels, images, seed),
+        "title": shown(run_folder.resolve().name) or "run",
+        **_judgement(material, lines, truth),
+        **_curves(material, lines),
+        **_people(material),
+        **_features(material, seed),
+        "selection": None if material.selection is None else Selection.of_dict(material.selection),
+        "truth": truth_table(truth),
+        "changes": None if material.labels is None else changes_by(material.answers, material.labels, lines),
+        "messages": messages_of(lines),
+        "times": time_table(lines),
+        "memory": memory_sentence(lines),
+        "settings": flatten(material.settings),
+        "environment": flatten(material.environment),
     }
     path = run_folder / names.REPORT_FILE
-    write_atomically(path, _render(context).encode("utf-8"))
+    write_atomically(path, rendered(context).encode("utf-8"))
     return path
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested settings as (dotted name, text), in their order."""
-    rows: list[tuple[str, str]] = []
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            rows += flatten(value, f"{name}.")
-        elif isinstance(value, list | tuple):
-            rows.append((name, ", ".join(map(str, value)) or "none"))
-        else:
-            rows.append((name, "none" if value is None or value == {} else str(value)))
-    return rows
-
-
-def _render(context: Mapping[str, Any]) -> str:
-    environment = Environment(
-        loader=PackageLoader("usvireid.quality"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.j2")
-    written = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    return page.render(written=written, version=usvireid.__version__, **context)
+def _judgement(material: Material, lines: Lines, truth: TruthMeasures | None) -> dict[str, Any]:
+    """The verdict in words, the key figures, and the tables that they rest on."""
+    trained, untrained = _scores(lines, material.evaluation)
+    quality = _last_quality(lines, material)
+    on_test = material.selection is not None and Selection.of_dict(material.selection).on_test
+    phase = next((str(line["phase"]) for line in reversed(lines) if line.get("phase")), None)
+    return {
+        "subtitle": _subtitle(material, lines),
+        "verdict": judge(
+            quality, truth, trained, untrained, phase, edited_by_hand(lines), on_test, material.supervised
+        ),
+        "tiles": tiles_of(quality, trained, untrained, material.selection),
+        "cluster_table": cluster_table(quality),
+        "scores": score_table(trained, untrained),
+    }
 
 
 def _scores(lines: Lines, evaluation: Evaluations | None) -> tuple[Evaluations | None, Evaluations | None]:
@@ -150,117 +106,26 @@ def _scores(lines: Lines, evaluation: Evaluations | None) -> tuple[Evaluations |
     return (evaluation or last), untrained
 
 
-def _last_quality(lines: Lines, labels: PseudoLabels | None) -> dict[str, Any] | None:
-    """The measures of the labels at hand, with the stability that only the run could see; else the run's last ones."""
+def _last_quality(lines: Lines, material: Material) -> dict[str, Any] | None:
+    """The measures of the labels at hand, with what only the run could see; else the run's last ones."""
     last = next((line["quality"] for line in reversed(lines) if isinstance(line.get("quality"), Mapping)), None)
-    if labels is None:
-        return None if last is None else dict(last)
-    measured: dict[str, Any] = measure_labels(labels).to_dict()
-    for modality in names.MODALITIES:
-        measured[modality]["stability"] = number(find(last or {}, modality, "stability"))
-    return measured
+    return remeasured(last, material.labels, material.crops)
 
 
-def _last_phase(lines: Lines) -> str | None:
-    return next((str(line["phase"]) for line in reversed(lines) if line.get("phase")), None)
-
-
-def _on_test(selection: Mapping[str, Any] | None) -> bool:
-    return selection is not None and Selection.of_dict(selection).on_test
-
-
-def _subtitle(crops: Crops, lines: Lines) -> str:
-    counts = [f"{len(crops.rows_of(modality)):,} {modality}" for modality in names.MODALITIES]
+def _subtitle(material: Material, lines: Lines) -> str:
+    counts = [f"{len(material.crops.rows_of(modality)):,} {modality}" for modality in names.MODALITIES]
     epochs = sum(line["epoch"] > 0 for line in lines)
     return f"{' and '.join(counts)} crops, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
 
 
-def _tiles(
-    quality: Mapping[str, Any] | None,
-    trained: Evaluations | None,
-    untrained: Evaluations | None,
-    selection: Mapping[str, Any] | None,
-) -> list[Tile]:
-    tiles = []
-    if quality is not None:
-        for modality in names.MODALITIES:
-            clusters, outliers = (number(find(quality, modality, key)) for key in ("clusters", "outliers"))
-            tiles.append(Tile(f"{modality} clusters", _count(clusters), f"{_count(outliers)} crops in none"))
-        shared = number(find(quality, "shared_identities"))
-        total = number(find(quality, "identities"))
-        tiles.append(Tile("matched across both", _count(shared), f"of {_count(total)} pseudo-identities"))
-    for name, label in score_rows(trained, untrained).items():
-        now, before = (number(find(scores or {}, name, "rank1")) for scores in (trained, untrained))
-        if now is not None:
-            note = "untrained not scored" if before is None else f"{percent(before, 1)} untrained"
-            if selection is not None and selection["method"] != LAST:
-                note += f"; {selection['label']}"
-            tiles.append(Tile(f"Rank-1, {label}", percent(now, 1), note))
-    return tiles
-
-
-def _cluster_table(quality: Mapping[str, Any] | None) -> Table | None:
-    if quality is None:
-        return None
-    rows: list[tuple[str, str, Callable[[float | None], str]]] = [
-        ("crops", "crops", _count),
-        ("clusters", "clusters", _count),
-        ("crops in no cluster", "outliers", _count),
-        ("share in no cluster", "outlier_share", percent),
-        ("crops trained on", "trained", _count),
-        ("median cluster size", "size_median", _count),
-        ("largest cluster", "size_max", _count),
-        ("share in the largest", "largest_share", percent),
-        ("clusters matched", "matched_clusters", _count),
-        ("share of clusters matched", "matched_share", percent),
-        ("share of crops matched", "matched_crops_share", percent),
-        ("agreement with the epoch before (adjusted Rand)", "stability", _decimal),
-    ]
-    return Table(
-        heading=["", *names.MODALITIES],
-        rows=[
-            [label, *(show(number(find(quality, modality, key))) for modality in names.MODALITIES)]
-            for label, key, show in rows
-        ],
-    )
-
-
-def _score_table(trained: Evaluations | None, untrained: Evaluations | None) -> Table | None:
-    rows = []
-    for name, label in score_rows(untrained, trained).items():
-        for encoder, scores in (("untrained", untrained), ("trained", trained)):
-            found = find(scores or {}, name)
-            if isinstance(found, Mapping):
-                shares = [number(found.get(key)) for key in ("rank1", "rank5", "rank10", "rank20", "mAP", "mINP")]
-                counts = [number(found.get(key)) for key in ("queries", "skipped_queries", "gallery")]
-                rows.append([f"{label}, {encoder}", *map(_points, shares), *map(_count, counts)])
-    heading = ["query to gallery", "Rank-1", "Rank-5", "Rank-10", "Rank-20", "mAP", "mINP"]
-    return Table([*heading, "queries", "no match", "gallery"], rows) if rows else None
-
-
-def _truth_table(truth: TruthMeasures | None) -> Table | None:
-    if truth is None:
-        return None
-    sides = [truth.modalities[modality] for modality in names.MODALITIES]
-    rows = [
-        ["true identities", *(_count(side.identities) for side in sides), ""],
-        ["ARI of the clusters", *(_decimal(side.ari) for side in sides), ""],
-        ["ARI of the pseudo-identities", "", "", _decimal(truth.ari)],
-        ["purity of the clusters", *(percent(side.purity) for side in sides), ""],
-        ["right matches", "", "", percent(truth.match_accuracy)],
-        ["crops matched to their own person", "", "", percent(truth.match_accuracy_crops)],
-    ]
-    return Table(["", *names.MODALITIES, "both"], rows)
-
-
-def _charts(lines: Lines, labels: PseudoLabels | None) -> dict[str, Any]:
+def _curves(material: Material, lines: Lines) -> dict[str, Any]:
     # Matplotlib takes half a second to import, which only those who want a report should wait for.
-    from usvireid.quality.charts import histogram
     from usvireid.quality.curves import curves, truth_curve
+    from usvireid.quality.histograms import histogram
 
     sizes = None
-    if labels is not None:
-        sizes = histogram("Clusters by size", _cluster_sizes(labels), "crops in a cluster")
+    if material.labels is not None:
+        sizes = histogram("Clusters by size", _cluster_sizes(material.labels), "crops in a cluster")
     return {"charts": curves(lines), "truth_curve": truth_curve(lines), "sizes": sizes}
 
 
@@ -273,35 +138,63 @@ def _cluster_sizes(labels: PseudoLabels) -> dict[str, list[int]]:
     return sizes
 
 
-def _pictures(crops: Crops, labels: PseudoLabels | None, images: ImagesOf | None, seed: int) -> dict[str, Any]:
-    groups, outliers = [], []
-    if labels is not None:
-        groups = choose_groups(labels, crops.codes(names.IDENTITY) if crops.has(names.IDENTITY) else None, seed)
-        outliers = choose_outliers(labels)
-    rows = rows_shown(groups, outliers)
-    uris = thumbnails(rows, images) if images is not None else {}
-    paths = crops.table[names.PATH]
-    return {"groups": groups, "outliers": outliers, "uris": uris, "paths": {int(row): paths.iloc[row] for row in rows}}
+def _people(material: Material) -> dict[str, Any]:
+    """What is doubtful, the table of pseudo-identities, the crops without one, and the pictures of all of them."""
+    labels, crops = material.labels, material.crops
+    if labels is None:
+        return {"cards": [], "outliers": [], "people": [], "album": Album({}, 0, False), "paths": {}}
+    cards = cards_of(material.doubts, labels)
+    standing = standing_of(material.doubts, labels)
+    people = sorted(
+        pseudo_identities(labels),
+        key=lambda one: (-(standing[one.number].doubt or 0) if one.number in standing else 0, one.confidence),
+    )
+    unlabelled = unlabelled_rows(labels)
+    outliers = [strip_of(modality, rows, _OUTLIERS) for modality, rows in unlabelled.items() if len(rows)]
+    on_map = [] if material.sample is None else material.sample.rows.tolist()
+    album = make_album(
+        itertools.chain(rows_on(cards), _rows_of(outliers)),
+        itertools.chain(itertools.islice(rows_by_turn(people), 2 * len(people)), on_map, rows_by_turn(people)),
+        people=len(people),
+        images=material.images,
+        blur_heads=material.blur_heads,
+    )
+    known = crops.codes(names.IDENTITY) if crops.has(names.IDENTITY) and not material.supervised else None
+    table = table_of_people(people, standing, crops, known, album.pictures)
+    rows = {row for person in table for _, _, rows in person["sides"] for row in rows}
+    rows.update(rows_on(cards), _rows_of(outliers), on_map)
+    paths = crops.table[names.PATH].to_numpy(dtype=object)
+    return {
+        "cards": cards,
+        "outliers": outliers,
+        "people": table,
+        "album": album,
+        "paths": {row: shown(str(paths[row])) for row in sorted(rows)},
+    }
 
 
-def _messages(lines: Lines) -> list[tuple[int, str]]:
-    """What the run had to say, the last ones where there are very many."""
-    said = []
-    for line in lines:
-        messages = line.get("messages")
-        if isinstance(messages, list | tuple):
-            said += [(int(line["epoch"]), str(message)) for message in messages]
-    return said[-_MOST_MESSAGES:]
+def _rows_of(strips: Sequence[Strip]) -> list[int]:
+    return [row for strip in strips for row in strip.rows]
 
 
-def _count(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+def _features(material: Material, seed: int) -> dict[str, Any]:
+    """The map and the distances, where there is a sample of the features."""
+    nothing = {"map": None, "no_map": material.no_sample, "distances": None, "true_distances": None}
+    sample, labels = material.sample, material.labels
+    if sample is None or labels is None:
+        return nothing
+    from usvireid.quality.page.distances import distances
+    from usvireid.quality.page.feature_map import feature_map
 
-
-def _decimal(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2f}"
-
-
-def _points(share: float | None) -> str:
-    """A share in percent, without the sign that the heading carries."""
-    return "n/a" if share is None else f"{100 * share:.1f}"
+    identity, infrared = codes_in(labels, sample.rows)
+    values = sample.features.values
+    true = None
+    if material.crops.has(names.IDENTITY):
+        codes = material.crops.codes(names.IDENTITY)[sample.rows]
+        true = distances("Distances by known identities", values, codes, infrared)
+    return {
+        "map": feature_map(sample, material.crops, labels, seed),
+        "no_map": "Too few crops for a map.",
+        "distances": distances("Distances by pseudo-identities", values, identity, infrared),
+        "true_distances": true,
+    }

@@ -16,6 +16,8 @@ import matplotlib.style
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from usvireid.quality.rendering import drawable
+
 INK: Final = "ink"
 """The colour of the text around the chart."""
 
@@ -82,7 +84,7 @@ def inline_svg(figure: Figure, summary: str, tips: Mapping[str, Sequence[str]]) 
         texts = tips.get(group.attrib.pop("id", ""))
         if texts is not None:
             for mark, text in zip(list(group.iter("use")) or [group], texts, strict=True):
-                ElementTree.SubElement(mark, "title").text = text
+                ElementTree.SubElement(mark, "title").text = drawable(text)
     for defs in root.findall("defs"):
         # A rule for every element, which would hold for the whole page.
         for style in defs.findall("style"):
@@ -92,7 +94,7 @@ def inline_svg(figure: Figure, summary: str, tips: Mapping[str, Sequence[str]]) 
         "viewBox": root.attrib["viewBox"],
         "font-size": str(_TEXT_SIZE),
         "role": "img",
-        "aria-label": summary,
+        "aria-label": drawable(summary),
     }
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 

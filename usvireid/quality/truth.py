@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from usvireid import names
@@ -24,12 +25,14 @@ class ModalityTruth:
         crops: crops with a cluster and a known identity.
         identities: distinct identities among the crops of known identity, clustered or not.
         ari: adjusted Rand index; None with fewer than two such crops.
+        ami: adjusted mutual information, kinder to clusters that are split in two; None likewise.
         purity: share of those crops that carry the most frequent identity of their cluster; None without crops.
     """
 
     crops: int
     identities: int
     ari: float | None
+    ami: float | None
     purity: float | None
 
 
@@ -40,6 +43,7 @@ class TruthMeasures:
     Attributes:
         modalities: the agreement by modality.
         ari: adjusted Rand index of the pseudo-identities over both modalities together; None with fewer than two crops.
+        ami: adjusted mutual information of the same.
         compared_identities: shared pseudo-identities with crops of known identity in both modalities.
         match_accuracy: share of those whose most frequent identity is the same in both modalities; None without any.
         match_accuracy_crops: share of their crops whose identity is the most frequent one on the OTHER side; None
@@ -48,6 +52,7 @@ class TruthMeasures:
 
     modalities: dict[str, ModalityTruth]
     ari: float | None
+    ami: float | None
     compared_identities: int
     match_accuracy: float | None
     match_accuracy_crops: float | None
@@ -57,6 +62,7 @@ class TruthMeasures:
         return {
             **{name: asdict(truth) for name, truth in self.modalities.items()},
             "ari": self.ari,
+            "ami": self.ami,
             "compared_identities": self.compared_identities,
             "match_accuracy": self.match_accuracy,
             "match_accuracy_crops": self.match_accuracy_crops,
@@ -84,16 +90,30 @@ def measure_truth(labels: PseudoLabels, identity_codes: np.ndarray) -> TruthMeas
             crops=len(both),
             identities=len(np.unique(identity_codes[rows][identity_codes[rows] >= 0])),
             ari=adjusted_rand(cluster[both], identity_codes[both]),
+            ami=adjusted_information(cluster[both], identity_codes[both]),
             purity=_purity(cluster[both], identity_codes[both]),
         )
     pseudo = np.asarray(labels.column(names.IDENTITY), dtype=np.int64)
     compared, right, right_crops = _match_accuracy(labels, pseudo, identity_codes)
-    return TruthMeasures(agreement, adjusted_rand(pseudo, identity_codes), compared, right, right_crops)
+    return TruthMeasures(
+        modalities=agreement,
+        ari=adjusted_rand(pseudo, identity_codes),
+        ami=adjusted_information(pseudo, identity_codes),
+        compared_identities=compared,
+        match_accuracy=right,
+        match_accuracy_crops=right_crops,
+    )
 
 
 def truth_of(labels: PseudoLabels, crops: Crops) -> TruthMeasures | None:
     """`measure_truth` with the identities of the crops the labels were made for; None where they have none."""
     return measure_truth(labels, crops.codes(names.IDENTITY)) if crops.has(names.IDENTITY) else None
+
+
+def adjusted_information(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Adjusted mutual information over the rows where both have a label; None with fewer than two."""
+    both = (one >= 0) & (other >= 0)
+    return float(adjusted_mutual_info_score(one[both], other[both])) if both.sum() >= 2 else None
 
 
 def _purity(cluster: np.ndarray, identity: np.ndarray) -> float | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from usvireid import names
+from usvireid.clustering.constraints import Constraints
 from usvireid.config import Settings
 from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Crops, Images
@@ -25,6 +26,7 @@ from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
+from usvireid.review.answer import Answer
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
     Checkpoint,
@@ -34,6 +36,7 @@ from usvireid.training.checkpoint import (
     restore_optimizer,
     shapes_of,
 )
+from usvireid.training.knowledge import gathered
 from usvireid.training.monitor import Monitor
 from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
 from usvireid.training.sampling import plan_batches, steps_per_epoch
@@ -93,6 +96,8 @@ class Experiment:
         self._classifier: nn.Linear | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None
+        self._constraints: Constraints | None = None
+        self.answers: list[Answer] = []
 
     def load_weights(self) -> None:
         """Start from the weights file of the settings, if one is named. A run that goes on needs it no more."""
@@ -106,6 +111,10 @@ class Experiment:
                 self._features = self.features_of(self.crops, self.images, "features")
         return self._features
 
+    def at_hand(self) -> tuple[Features | None, Features | None]:
+        """The features and the gradient descriptors that have been made for this state of the encoder, if they have."""
+        return self._features, self._gradients
+
     def matching_features(self) -> Features:
         """What clusters are matched across the modalities by: the network's features and the gradient descriptor.
 
@@ -115,11 +124,30 @@ class Experiment:
         network = self.extract_features()
         if share == 0:
             return network
+        signals = [(1 - share, network), (share, self.gradient_features())]
+        return side_by_side(signals, center=self.settings.matching.center)
+
+    def gradient_features(self) -> Features:
+        """The gradient descriptors of all training crops; they depend on the images alone and are made once."""
         if self._gradients is None:
             with self.display.task("gradient descriptors", len(self.crops)) as advance:
                 self._gradients = gradient_features(self.crops, self.images, self.compute.device, progress=advance)
-        signals = [(1 - share, network), (share, self._gradients)]
-        return side_by_side(signals, center=self.settings.matching.center)
+        return self._gradients
+
+    def heed(self, answers: Sequence[Answer]) -> None:
+        """From now on know what a person has answered in a review."""
+        if answers != self.answers:
+            self.answers, self._constraints = list(answers), None
+
+    def constraints(self) -> Constraints:
+        """What is known about who is whom among the training crops; see `usvireid.training.knowledge`."""
+        if self._constraints is None:
+            self._constraints, contradictions = gathered(self.crops, self.settings.constraints, self.answers)
+            if contradictions:
+                self.display.warn_once(
+                    f"{contradictions} statements about who is whom contradict weightier ones and were left out"
+                )
+        return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
         """The features of any crops by the encoder as it is now."""

@@ -5,11 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from scipy import sparse
 from torch import Tensor
 
 from usvireid.clustering.cluster import Clustered
 from usvireid.display import Display
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How one modality was clustered, as far as the recipe shows it: the result and, if handed over, the graph."""
+
+    result: Clustered
+    graph: sparse.csr_matrix | None
 
 
 class Monitor:
@@ -24,6 +34,7 @@ class Monitor:
         self.messages: list[str] = []
         self.images = 0
         self.eps: dict[str, float | None] = {}
+        self.shown: dict[str, Shown] = {}
         self._inner = 0.0
         self._losses = _Means()
         self._notes = _Means()
@@ -53,9 +64,16 @@ class Monitor:
         self.messages.append(message)
         self.display.warn(message)
 
-    def clustered(self, modality: str, result: Clustered) -> None:
-        """Note with which eps a modality was clustered, and show what went wrong."""
+    def clustered(self, modality: str, result: Clustered, graph: sparse.csr_matrix | None = None) -> None:
+        """Note how a modality was clustered, and show what went wrong.
+
+        Args:
+            modality: visible or infrared.
+            result: the clusters of its crops, in their order.
+            graph: that they were found on; with it the quality of the clusters on the graph is measured.
+        """
         self.eps[modality] = result.eps
+        self.shown[modality] = Shown(result, graph)
         if result.problem is not None:
             self.warn(f"{modality}: {result.problem}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from usvireid import names
+from usvireid.clustering.tracks import track_numbers
 from usvireid.data.crops import Crops
 from usvireid.matching.labels import PseudoLabels
 
@@ -37,12 +38,12 @@ def plan_batches(
 
     Identities are drawn without replacement until all had their turn. One that is shared by both modalities stands in
     both halves of the batch; the rest of a half is filled with identities of that modality alone. The K crops of an
-    identity come from as many cameras as it has, in turn, since crops of one camera look alike anyway; an identity with
-    fewer crops than K repeats some.
+    identity come from as many cameras as it has, in turn, and from as many tracks within a camera, since crops of one
+    camera, and more so of one track, look alike anyway; an identity with fewer crops than K repeats some.
 
     Args:
         labels: one row for each of `crops`; rows without identity are not drawn.
-        crops: gives the camera.
+        crops: gives the camera and the track.
         identities: P, per modality.
         instances: K.
         steps: number of batches.
@@ -108,6 +109,7 @@ class _Pool:
         groups = np.split(rows[order], first[1:]) if len(rows) else []
         self._rows = dict(zip(self.numbers.tolist(), groups, strict=True))
         self._camera = crops.codes(names.CAMERA)
+        self._track = track_numbers(crops)
 
     def draw(self, identity: int, count: int, generator: np.random.Generator) -> np.ndarray:
         """`count` crops of one identity: cameras in turn, no crop twice before all were drawn."""
@@ -116,12 +118,17 @@ class _Pool:
         missing = count
         while missing > 0:
             shuffled = generator.permutation(rows)
-            camera = self._camera[shuffled]
-            # The n-th crop of every camera comes before the (n+1)-th of any.
-            by_camera = np.argsort(camera, kind="stable")
-            starts = np.r_[0, np.flatnonzero(np.diff(camera[by_camera])) + 1]
-            turn = np.empty(len(rows), dtype=np.int64)
-            turn[by_camera] = np.arange(len(rows)) - np.repeat(starts, np.diff(np.r_[starts, len(rows)]))
-            drawn.append(shuffled[np.argsort(turn, kind="stable")][:missing])
+            # The n-th crop of every track comes before the (n+1)-th of any; then the same with cameras.
+            shuffled = shuffled[np.argsort(_turns(self._track[shuffled]), kind="stable")]
+            drawn.append(shuffled[np.argsort(_turns(self._camera[shuffled]), kind="stable")][:missing])
             missing -= len(drawn[-1])
         return np.concatenate(drawn)
+
+
+def _turns(code: np.ndarray) -> np.ndarray:
+    """The how-manieth of its code each entry is, from 0 (int64)."""
+    order = np.argsort(code, kind="stable")
+    starts = np.r_[0, np.flatnonzero(np.diff(code[order])) + 1]
+    turn = np.empty(len(code), dtype=np.int64)
+    turn[order] = np.arange(len(code)) - np.repeat(starts, np.diff(np.r_[starts, len(code)]))
+    return turn

@@ -1,0 +1,138 @@
+"""Footage to search on one recording with hand-made tracks: does each step bring what it should?
+
+    python scripts/footage_chain.py VIDEO TRACKS.xml --out runs/chain [--set KEY=VALUE ...]
+
+The recording is taken twice: as it is, and as a night camera might have made it (`make_infrared.py`). Both go in,
+the crops get the identity of the hand-made box that they cover (a column that nothing but scores reads), the clustering
+is compared with and without what the tracks tell on the same features, a run trains without labels, and the gallery is
+indexed and searched. A crop of the query's own frame is never counted as a hit: it would be the very same picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from make_infrared import make_infrared
+from sklearn.metrics import adjusted_rand_score
+from true_tracks import OVERLAP, overlaps, read_tracks
+
+from usvireid import names
+from usvireid.clustering.cluster import cluster_graph, reach
+from usvireid.clustering.constraints import Constraints
+from usvireid.display import Display
+from usvireid.neighbors.jaccard import jaccard_graph
+from usvireid.neighbors.knn import knn
+from usvireid.run import begin
+from usvireid.training.knowledge import gathered
+from usvireid.workflow import Workflow
+
+
+def call(*arguments: object) -> str:
+    """One call of the command line; its standard output."""
+    command = [sys.executable, "-m", "usvireid.cli", *map(str, arguments)]
+    print("$ usvireid", *arguments[:2], "...", flush=True)
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def with_truth(data: Path, tracks: Path) -> Path:
+    """A manifest beside the data's own, with the identity of each crop where it covers a hand-made box."""
+    table = pd.read_csv(data / names.MANIFEST_FILE)
+    truth = dict(list(read_tracks(tracks).groupby("frame")))
+    identity: list[str | None] = []
+    for crop in table.itertuples():
+        boxes = truth.get(crop.frame)
+        found = None
+        if boxes is not None:
+            share = overlaps(np.array([[crop.left, crop.top, crop.width, crop.height]]), boxes)[0]
+            if share.max() >= OVERLAP:
+                found = f"p{boxes['identity'].iloc[int(share.argmax())]:02d}"
+        identity.append(found)
+    table[names.IDENTITY] = pd.array(identity, dtype="string")
+    path = data / "truth.csv"
+    table.to_csv(path, index=False)
+    print(f"{len(table)} crops, {table[names.IDENTITY].notna().sum()} of them on a hand-made box")
+    return path
+
+
+def agreement(workflow: Workflow, title: str) -> None:
+    """The adjusted Rand index against the hand-made identities, with and without what the tracks tell."""
+    experiment, settings = workflow.experiment, workflow.settings
+    known, _ = gathered(experiment.crops, settings.constraints)
+    features, code = experiment.extract_features(), workflow.truth.crops.codes(names.IDENTITY)
+    for modality in names.MODALITIES:
+        rows = experiment.crops.rows_of(modality)
+        values = features.values[rows]
+        k1, k2 = settings.neighbors.k1, settings.neighbors.k2
+        graph = jaccard_graph(knn(values, k1), values, k1=k1, k2=k2, eps=reach(settings.clustering))
+        for name, constraints in (("without", Constraints.none(len(rows))), ("with", known.take(rows))):
+            found = cluster_graph(graph, settings.clustering, constraints)
+            label, true = found.clusters.label, code[rows]
+            alone = np.where(label < 0, label.max(initial=-1) + 1 + np.arange(len(label)), label)
+            score = adjusted_rand_score(true[true >= 0], alone[true >= 0])
+            print(
+                f"{title}, {modality}, {name} tracks: ARI {score:.3f} (outliers as clusters of their own), "
+                f"{found.clusters.count} clusters, {found.clusters.outliers} outliers, eps {found.eps:g}"
+            )
+
+
+def train(manifest: Path, out: Path, assign: list[str]) -> Workflow:
+    """Train without labels, and print the scores of every epoch."""
+    # In one frame both recordings show the same moment, and a hit in it would prove nothing.
+    rules = [f"evaluation.exclude=[{names.FRAME}]", "evaluation.every=1"]
+    run = begin(manifest, "footage", out, {}, [*rules, *assign])
+    workflow = Workflow(run, Display())
+    agreement(workflow, "untrained")
+    workflow.execute()
+    agreement(workflow, "trained")
+    for line in run.metrics():
+        scores = line.get("evaluation") or {}
+        shown = ", ".join(f"{way} {100 * each['rank1']:.1f} / {100 * each['mAP']:.1f}" for way, each in scores.items())
+        print(f"epoch {line['epoch']}: Rank-1 / mAP {shown}")
+    return workflow
+
+
+def search(run: Path, data: Path, out: Path) -> None:
+    """Index the gallery and ask for a crop of every track; how often is the first track of the other camera right?"""
+    index = out / "index"
+    print(call("index", run, data, "--out", index))
+    table = pd.read_csv(data)
+    first = table[table[names.IDENTITY].notna()].groupby(names.TRACK).first()
+    right = asked = 0
+    for track, crop in first.iterrows():
+        other = names.INFRARED if crop[names.MODALITY] == names.VISIBLE else names.VISIBLE
+        found = json.loads(call("search", index, crop[names.PATH], "--modality", other, "--top", 1, "--json"))
+        best = found["matches"][0]["track"]
+        people = table.loc[table[names.TRACK] == best, names.IDENTITY].dropna()
+        asked += 1
+        right += bool(len(people)) and people.mode().iloc[0] == crop[names.IDENTITY]
+        print(f"  {track} ({crop[names.IDENTITY]}) -> {best} ({', '.join(sorted(people.unique()))})")
+    print(f"search, a crop of each track against the tracks of the other camera: {right} of {asked} right")
+
+
+def main() -> None:
+    """Read the arguments and walk the chain."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("video", type=Path)
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", dest="assign", action="append", default=[], metavar="KEY=VALUE")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    night, data = given.out / "night.mp4", given.out / "data"
+    if not night.exists():
+        make_infrared(given.video, night)
+    call("footage", "ingest", given.video, "--camera", "day", "--modality", "visible", "--out", data)
+    call("footage", "ingest", night, "--camera", "night", "--modality", "infrared", "--out", data)
+    manifest = with_truth(data, given.tracks)
+    train(manifest, given.out / "run", given.assign)
+    search(given.out / "run", manifest, given.out)
+
+
+if __name__ == "__main__":
+    main()

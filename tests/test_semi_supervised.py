@@ -1,0 +1,120 @@
+"""What is known beforehand, from end to end on a tiny set: identities for some crops, tracks, travel times."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import tiny_options
+from tests.test_cli import call, error_line
+from tests.test_workflow import assert_same, metrics
+from usvireid.review.answers import append_answer
+
+Captured = pytest.CaptureFixture[str]
+
+
+def semi(**changes: str) -> list[str]:
+    return ["--pipeline", "semi_supervised", *tiny_options(**changes)]
+
+
+def labelled_rows(run: Path, data: Path) -> pd.DataFrame:
+    labels = pd.read_csv(run / "labels" / "epoch_001.csv")
+    return labels.merge(pd.read_csv(data / "crops.csv", dtype={"identity": "string"})[["path", "identity"]], on="path")
+
+
+def test_known_people_are_one_identity_in_both_modalities_from_the_first_epoch(
+    capfd: Captured, tmp_path: Path, labelled: Path
+) -> None:
+    table = pd.read_csv(labelled / "crops.csv", dtype="string")
+    table.loc[~table["identity"].isin(["0", "1", "2"]), "identity"] = pd.NA
+    table.to_csv(labelled / "crops.csv", index=False)
+    run = tmp_path / "run"
+    code, _, err = call(capfd, "run", labelled, "--out", run, "--stage", "cluster,train,report", *semi())
+    assert code == 0, err
+    rows = labelled_rows(run, labelled).rename(columns={"identity_x": "pseudo", "identity_y": "true"})
+    known = rows[rows["true"].notna()]
+    pieces = known.groupby("true")["pseudo"].nunique()
+    assert (pieces == 1).all()
+    assert known["pseudo"].nunique() == 3 and known["pseudo"].min() >= 0
+    line = metrics(run)[-1]
+    assert line["sees_identities"] and not line["supervised"]
+    # Everything that is known was shown, so nothing is left to judge by.
+    assert line["truth"] is None
+    assert "Compared with the known identities" not in (run / "report.html").read_text()
+
+
+def test_identities_that_are_not_shown_judge_the_labels(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    run = tmp_path / "run"
+    options = semi(**{"known.share": "0.5", "training.epochs": "1"})
+    assert call(capfd, "run", labelled, "--out", run, "--stage", "cluster,train", *options)[0] == 0
+    truth = metrics(run)[-1]["truth"]
+    assert truth is not None and truth["visible"]["identities"] == 3
+    rows = labelled_rows(run, labelled).rename(columns={"identity_x": "pseudo", "identity_y": "true"})
+    pieces = rows.groupby("true")["pseudo"].nunique()
+    assert (pieces == 1).sum() >= 3
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    options = semi(**{"known.share": "0.5", "known.modality": "visible"})
+    for run, epochs in ((straight, 3), (resumed, 1), (resumed, 3)):
+        given = [*options, "--epochs", str(epochs), "--stage", "cluster,train"]
+        assert call(capfd, "run", labelled, "--out", run, *given)[0] == 0
+    assert_same(straight, resumed)
+
+
+def test_without_a_known_identity_there_is_one_line(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    options = semi(**{"known.share": "0"})
+    code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *options)
+    assert code == 2
+    assert "no crop to train on has a known identity" in error_line(err)
+
+
+@pytest.mark.parametrize("use", [True, False])
+def test_tracks_hold_clusters_together_unless_switched_off(
+    capfd: Captured, tmp_path: Path, labelled: Path, use: bool
+) -> None:
+    table = pd.read_csv(labelled / "crops.csv", dtype="string")
+    # Nonsense on purpose: tracks of two people each, which nothing but the tracks can put together.
+    table["track"] = table["identity"].map(lambda identity: f"t{int(identity) // 2}")
+    table["camera"] = "c"
+    table.to_csv(labelled / "crops.csv", index=False)
+    run = tmp_path / "run"
+    options = tiny_options(**{"constraints.tracks": str(use).lower()})
+    assert call(capfd, "run", labelled, "--out", run, "--stage", "cluster", *options)[0] == 0
+    labels = pd.read_csv(run / "labels" / "epoch_001.csv").merge(table[["path", "track"]], on="path")
+    pieces = labels.groupby(["modality", "track"])["cluster"].nunique()
+    assert (pieces == 1).all() == use
+
+
+def test_travel_times_need_a_table(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    table = pd.read_csv(labelled / "crops.csv", dtype="string").assign(track="t", time="1")
+    table["track"] = table["path"]
+    table.to_csv(labelled / "crops.csv", index=False)
+    missing = tmp_path / "travel.csv"
+    options = tiny_options(**{"constraints.travel": str(missing)})
+    code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *options)
+    assert code == 1
+    assert "travel.csv" in error_line(err)
+
+
+def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(
+    capfd: Captured, tmp_path: Path, labelled: Path
+) -> None:
+    run = tmp_path / "run"
+    first = tiny_options(**{"training.epochs": "1"})
+    assert call(capfd, "run", labelled, "--out", run, "--stage", "cluster,train", *first)[0] == 0
+    answers = run / "reviews.csv"
+    # A person says: two strangers are one, in both modalities; and one crop is nobody.
+    append_answer(answers, "same", ["visible/00_0.png", "visible/05_0.png", "infrared/00_1.png"])
+    append_answer(answers, "junk", ["infrared/03_2.png"])
+    append_answer(answers, "different", ["visible/01_0.png"], ["visible/01_1.png"])
+    wrong = append_answer(answers, "junk", ["visible/02_0.png"])
+    append_answer(answers, "undo", undoes=wrong.number)
+    code, _, err = call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "2")
+    assert code == 0, err
+    label = pd.read_csv(run / "labels" / "epoch_002.csv").set_index("path")["identity"]
+    assert label["visible/00_0.png"] == label["visible/05_0.png"] == label["infrared/00_1.png"] >= 0
+    assert label["infrared/03_2.png"] == -1
+    assert label["visible/01_0.png"] == -1 or label["visible/01_0.png"] != label["visible/01_1.png"]
+    assert [line["answers"] for line in metrics(run) if line["epoch"]] == [0, 3]

@@ -1,0 +1,80 @@
+"""Links that are known before any matching, and links that are known to be wrong. Ours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from usvireid import names
+from usvireid.clustering.constraints import Constraints
+from usvireid.matching.labels import PseudoLabels
+from usvireid.matching.match import Match
+
+
+def agreed(match: Match, labels: PseudoLabels, constraints: Constraints) -> Match:
+    """The links of a match, in agreement with what is known.
+
+    A visible and an infrared cluster that share a group of must-link crops are linked, with confidence 1. Links of two
+    people are left out. Of the other links those stay, the most confident first, that make no chain with what is linked
+    already.
+
+    Args:
+        match: between the clusters of `labels`.
+        labels: N labels before the match; the crops of a group are in one cluster of each modality.
+        constraints: about the same N crops.
+    """
+    if constraints.trivial:
+        return match
+    visible, infrared = (_cluster_of_groups(labels, constraints, modality) for modality in names.MODALITIES)
+    both = np.flatnonzero((visible >= 0) & (infrared >= 0))
+    told, weight = np.unique(np.stack([visible[both], infrared[both]], axis=1), axis=0, return_counts=True)
+    told = told[np.argsort(-weight, kind="stable")]
+    found = np.stack([match.visible, match.infrared], axis=1)
+    order = np.argsort(-match.confidence, kind="stable")
+    order = order[_allowed(found[order], visible, infrared, constraints)]
+    pairs = np.concatenate([told, found[order]])
+    confidence = np.concatenate([np.ones(len(told), dtype=np.float32), match.confidence[order]])
+    kept = _stars(pairs)
+    ends = pairs[kept]
+    return Match(ends[:, 0].copy(), ends[:, 1].copy(), confidence[kept], match.n_visible, match.n_infrared)
+
+
+def _cluster_of_groups(labels: PseudoLabels, constraints: Constraints, modality: str) -> np.ndarray:
+    """The cluster of each group in a modality (int64), -1 where it has none there."""
+    rows = labels.rows_of(modality)
+    cluster = np.asarray(labels.column(names.CLUSTER), dtype=np.int64)[rows]
+    found = np.full(len(constraints.known), names.NO_LABEL, dtype=np.int64)
+    found[constraints.group[rows[cluster >= 0]]] = cluster[cluster >= 0]
+    return found
+
+
+def _allowed(links: np.ndarray, visible: np.ndarray, infrared: np.ndarray, constraints: Constraints) -> np.ndarray:
+    """Which links (L x 2 clusters) join no two people (bool, L)."""
+    codes = []
+    for side, cluster in enumerate((visible, infrared)):
+        code = np.full(1 + max(int(cluster.max(initial=-1)), int(links[:, side].max(initial=-1))), names.NO_LABEL)
+        told = (cluster >= 0) & (constraints.known >= 0)
+        code[cluster[told]] = constraints.known[told]
+        codes.append(code[links[:, side]])
+    allowed = (codes[0] == codes[1]) | (codes[0] < 0) | (codes[1] < 0)
+    one, other = constraints.cannot[:, 0], constraints.cannot[:, 1]
+    wrong = {*zip(visible[one].tolist(), infrared[other].tolist(), strict=True)}
+    wrong |= {*zip(visible[other].tolist(), infrared[one].tolist(), strict=True)}
+    free: np.ndarray = allowed & np.array([(v, r) not in wrong for v, r in links.tolist()], dtype=bool)
+    return free
+
+
+def _stars(pairs: np.ndarray) -> np.ndarray:
+    """Which pairs to keep, in their order, so that every link is part of a star (int64, positions)."""
+    visible: dict[int, list[int]] = {}
+    infrared: dict[int, list[int]] = {}
+    kept = []
+    for at, (one, other) in enumerate(pairs.tolist()):
+        ones, others = visible.get(one, []), infrared.get(other, [])
+        # The end that is linked already has to be the middle of a star: its partners have no other link.
+        free = not ones or not others
+        middle = all(len(infrared[each]) == 1 for each in ones) and all(len(visible[each]) == 1 for each in others)
+        if free and middle and other not in ones:
+            visible.setdefault(one, []).append(other)
+            infrared.setdefault(other, []).append(one)
+            kept.append(at)
+    return np.array(kept, dtype=np.int64)

@@ -1,0 +1,1 @@
+"""The parts of the report's page: what each section says, as plain values for the templates."""

@@ -1,0 +1,38 @@
+"""What a run knows about who is whom before it clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from usvireid import names
+from usvireid.clustering.constraints import Constraints, ConstraintsBuilder
+from usvireid.clustering.tracks import add_tracks, add_travel
+from usvireid.config import ConstraintSettings
+from usvireid.data.crops import Crops
+from usvireid.data.travel import read_travel
+from usvireid.review.answer import Answer
+from usvireid.review.answers import add_answers
+
+
+def gathered(crops: Crops, settings: ConstraintSettings, answers: Sequence[Answer] = ()) -> tuple[Constraints, int]:
+    """Everything that is known, and how many statements were left out because they contradict weightier ones.
+
+    In the order of their authority: a person's answers; identities, where the recipe sees some; tracks; travel times.
+
+    Args:
+        crops: what is trained on; with identities only where the recipe may see them.
+        settings: what to make use of.
+        answers: of `usvireid review`.
+
+    Raises:
+        DataError: the table of travel times is none.
+    """
+    builder = ConstraintsBuilder(len(crops))
+    add_answers(builder, answers, crops)
+    if crops.has(names.IDENTITY):
+        builder.known(crops.codes(names.IDENTITY))
+    if settings.tracks and crops.has(names.TRACK):
+        add_tracks(builder, crops)
+        if settings.travel is not None:
+            add_travel(builder, crops, read_travel(settings.travel))
+    return builder.build(), builder.contradictions
