@@ -123,6 +123,7 @@ def main() -> None:
     parser.add_argument("--infrared", type=int, default=11_909, help="crops")
     parser.add_argument("--identities", type=int, default=700, help="pseudo-identities")
     parser.add_argument("--all-features", action="store_true", help="features of all crops are there")
+    parser.add_argument("--out", type=Path, help="folder to leave the report in")
     given = parser.parse_args()
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, Python {platform.python_version()}")
     print(f"{given.visible:,} + {given.infrared:,} crops, {given.identities:,} pseudo-identities", flush=True)
@@ -141,7 +142,7 @@ def main() -> None:
             material = Material(
                 crops, labels, images, metrics=lines, doubts=doubts, sample=found.sample, environment={"cpu": "any"}
             )
-            path = write_report(Path(folder), material)
+            path = write_report(given.out or Path(folder), material)
         print(f"{len(found.sample)} crops on the map, {len(doubts):,} doubts, {size_text(path.stat().st_size)}")
 
 

@@ -60,6 +60,14 @@ def test_row_i_is_the_image_of_crop_i(two_folders: Folders, cache: Path) -> None
     assert (store.images == expected(crops)).all()
 
 
+def test_rows_can_be_read_without_keeping_them(two_folders: Folders, cache: Path) -> None:
+    crops, store, _ = open_images(open_crops(two_folders(40)), H, W, cache_dir=cache)
+    rows = np.array([5, 0, 79, 5])
+    found = store.read(rows)
+    assert type(found) is np.ndarray and found.flags.writeable and found.base is None
+    assert (found == expected(crops)[rows]).all()
+
+
 def test_images_cannot_be_written_to(two_folders: Folders, cache: Path) -> None:
     _, store, _ = open_images(open_crops(two_folders(1)), H, W, cache_dir=cache)
     with pytest.raises(ValueError, match="read-only"):

@@ -45,6 +45,9 @@ def test_the_questions_of_a_run_cover_every_cluster(run: Path, display: Display)
     assert [task.first.tolist() for task in open_session(run, 999, True, "cpu", display)[0].tasks] == [
         task.first.tolist() for task in session.tasks
     ]
+    assert session.state()["current"]
+    (run / "labels" / "epoch_003.csv").write_bytes((run / "labels" / "epoch_002.csv").read_bytes())
+    assert not session.state()["current"]
     assert len(open_session(run, 3, False, "cpu", display)[0].tasks) == 3
 
 

@@ -1,5 +1,6 @@
 """What an action on the page means as an answer, and what is shown for the answers that stand."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -106,6 +107,26 @@ def test_of_two_pages_the_one_that_looked_earlier_is_refused(session: Session) -
     with pytest.raises(StaleAnswer, match="was not taken"):
         session.do(Deed("confirm", 0, task=1))
     assert len(read_answers(session.path)) == 1
+
+
+def test_of_answers_at_the_same_moment_one_is_taken(session: Session) -> None:
+    def attempt(number: int) -> bool:
+        try:
+            return session.do(Deed("confirm", 0, task=number % 2)).number == 1
+        except StaleAnswer:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(40))) == 1
+    assert len(read_answers(session.path)) == 1
+
+
+def test_newer_labels_are_noticed(session: Session) -> None:
+    newest = [True]
+    session = Session(session.path, session.crops, session.tasks, "", lambda: newest[0])
+    assert session.state()["current"]
+    newest[0] = False
+    assert not session.state()["current"]
 
 
 def test_answers_of_another_process_are_seen(session: Session) -> None:

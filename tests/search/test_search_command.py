@@ -37,10 +37,10 @@ def test_the_index_needs_neither_run_nor_data(
     finally:
         hidden.rename(indexed.data)
     assert "taken for visible, as it has colours" in err
-    assert [one["rank"] for one in found["results"]] == [1, 2, 3]
+    assert [one["rank"] for one in found["matches"]] == [1, 2, 3]
     assert found["searched"] == 68
     keys = "rank tracklet modality camera track first_frame last_frame first_time last_time crops similarity score"
-    assert list(found["results"][0]) == [*keys.split(), "chance", "passes"]
+    assert list(found["matches"][0]) == [*keys.split(), "chance", "passes"]
     assert not list(folder.glob(".*"))
 
 
@@ -50,14 +50,14 @@ def test_a_file_of_the_index_is_recognised_by_its_content(capfd: Captured, index
     by_path, _ = found_by(capfd, indexed.folder, "infrared/04_10.png")
     assert by_file == by_path
     assert "its track is in the index (i1/t4) and left out of the result" in err
-    assert all(one["tracklet"] != "i1/t4" for one in by_file["results"])
+    assert all(one["tracklet"] != "i1/t4" for one in by_file["matches"])
     assert by_file["searched"] == 67
 
 
 def test_a_track_is_found_by_its_name_and_its_camera(capfd: Captured, indexed: Indexed) -> None:
     found, _ = found_by(capfd, indexed.folder, "v0/t3", "--modality", "infrared", "--top", "100")
-    assert len(found["results"]) == found["searched"] == 34
-    assert {one["modality"] for one in found["results"]} == {"infrared"}
+    assert len(found["matches"]) == found["searched"] == 34
+    assert {one["modality"] for one in found["matches"]} == {"infrared"}
     code, _, err = call(capfd, "search", indexed.folder, "t3")
     assert code == 2
     assert "a track of that name is in several places; say which: v0/t3, v1/t3, i0/t3, i1/t3" in error_line(err)
@@ -94,12 +94,12 @@ def test_thresholds_mark_rows_or_say_why_not(capfd: Captured, indexed: Indexed) 
     found, _ = found_by(capfd, indexed.folder, "v0/t3", "--false-match-rate", "0.2", "--top", "100")
     assert found["threshold"]["pairs"] == 31
     assert found["threshold"]["above"] == 6
-    assert all(one["passes"] == (one["score"] > found["threshold"]["score"]) for one in found["results"])
+    assert all(one["passes"] == (one["score"] > found["threshold"]["score"]) for one in found["matches"])
     found, err = found_by(capfd, indexed.folder, "v0/t3", "--false-match-rate", "0.01")
     assert found["threshold"] is None
     assert "it takes 300 pairs" in found["threshold_refused"]
     assert "warning: no threshold for a false-match rate of 0.01" in err
-    assert all(one["passes"] is None for one in found["results"])
+    assert all(one["passes"] is None for one in found["matches"])
     out = call(capfd, "search", indexed.folder, "v0/t3", "--false-match-rate", "0.2")[1]
     assert "False-match rate 0.2: 6 of 31 pairs known to be two people" in out
 

@@ -49,10 +49,10 @@ def test_a_box_names_the_person(capfd: Captured, indexed: Indexed, clip: tuple[P
     found, err = searched(capfd, indexed, f"{path}:{frame / RATE}", "--box", text)
     assert found["query"]["modality"] == "visible"
     assert "taken for visible" in err
-    assert len(found["results"]) == 3
+    assert len(found["matches"]) == 3
     other, _ = searched(capfd, indexed, f"{path}:{frame / RATE}", "--box", "0,0,40,90", "--query-modality", "infrared")
     assert other["query"]["modality"] == "infrared"
-    assert other["results"] != found["results"]
+    assert other["matches"] != found["matches"]
 
 
 def test_the_one_person_there_is_found(

@@ -36,6 +36,11 @@ def test_too_few_pairs_are_said(pairs: int, said: str) -> None:
     assert isinstance(found, Refusal)
     assert "it takes 300 pairs" in found.why
     assert said in found.why
+    assert found.sentence() == found.why
+    guessed = threshold_at(0.01, np.ones(3), np.zeros(pairs), [(0.0, 1.0), (0.1, 1.0)])
+    assert isinstance(guessed, Refusal)
+    assert guessed.estimate == pytest.approx(2.426, abs=1e-3)
+    assert guessed.sentence().endswith("by the law of strangers, uncounted, it would be 2.43")
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1.0])
@@ -59,3 +64,8 @@ def test_reliability_weighs_known_pairs_as_the_gallery_mixes_them() -> None:
     shares = [(one.same, one.different, one.share) for one in found["visible"]]
     assert shares == [(1, 3, pytest.approx(0.05 / 0.65)), (1, 1, pytest.approx(0.2)), (2, 0, 1.0)]
     assert [one.chance for one in found["visible"]] == pytest.approx([0.1, 0.6, 0.9])
+    last = found["visible"][2]
+    none_seen, two_seen = stats.chi2.ppf(0.975, 2) / 2, stats.chi2.ppf(0.025, 4) / 2
+    assert last.low == pytest.approx(0.05 * two_seen / (0.05 * two_seen + 0.2 * none_seen))
+    assert last.high == 1.0
+    assert all(one.low <= one.share <= one.high for one in found["visible"])

@@ -51,6 +51,15 @@ class ImageStore:
     def __len__(self) -> int:
         return len(self.images)
 
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """The pixels of some rows (uint8, B x height x width x 3), through a mapping that is given back at once.
+
+        For commands that look at many images once: through `images` every page that was ever touched would count as
+        memory of the process.
+        """
+        mapped = np.memmap(self.file, dtype=np.uint8, mode="r", shape=self.images.shape)
+        return np.array(mapped[rows])
+
     def __reduce__(self) -> tuple[type[ImageStore], tuple[Path, int, int, int]]:
         count, height, width, _ = self.images.shape
         return ImageStore, (self.file, count, height, width)

@@ -13,7 +13,8 @@ from usvireid.footage.decode import Outcome, Reading, decoded
 from usvireid.footage.detectors.detector import Detections, Detector
 from usvireid.footage.frames import Frame
 from usvireid.footage.modality import Decision
-from usvireid.footage.parts import PartFacts, PartWriter
+from usvireid.footage.part_writer import PartWriter
+from usvireid.footage.parts import PartFacts
 from usvireid.footage.probe import VideoFacts
 from usvireid.footage.regions import Region, clipped
 from usvireid.footage.settings import ChoosingSettings, FootageSettings
@@ -78,11 +79,10 @@ def extract(job: Job, made_from: str, folder: Path, tools: Tools, watch: Callabl
     rate = (settings.frame_rate or job.facts.frame_rate) / settings.every
     detector = tools.detector(job.detector, job.decision.modality)
     tracker, chooser = tools.tracker(rate), tools.chooser(settings.choosing)
-    writer = PartWriter(folder, settings.format, settings.quality)
     dropped: Counter[str] = Counter()
     found = 0
     reading = Reading(job.facts, settings.frame_rate, settings.every, settings.deinterlace)
-    with decoded(job.path, reading) as footage:
+    with PartWriter(folder, settings.format, settings.quality) as writer, decoded(job.path, reading) as footage:
         for frame in footage:
             detections = detector.detect(_shown(frame, job.region))
             found += len(detections)
@@ -93,15 +93,16 @@ def extract(job: Job, made_from: str, folder: Path, tools: Tools, watch: Callabl
             for track in chooser.finished():
                 writer.add(track)
             watch(settings.every)
-    for track in chooser.close():
-        writer.add(track)
-    if not footage.outcome.frames:
-        raise DataError(f"{job.path}: holds no frame that can be decoded; copy the recording anew, or remove it.")
-    dropped.update(chooser.dropped)
-    counts: dict[str, int] = getattr(detector, "counts", {})  # of boxes that a file brought
-    remarks = [*_remarks(footage.outcome, job), *(f"{count:,} boxes {what}" for what, count in counts.items() if count)]
-    facts = _facts(job, made_from, rate, footage.outcome, found, writer, dropped, remarks)
-    writer.finish(facts)
+        for track in chooser.close():
+            writer.add(track)
+        if not footage.outcome.frames:
+            raise DataError(f"{job.path}: holds no frame that can be decoded; copy the recording anew, or remove it.")
+        dropped.update(chooser.dropped)
+        counts: dict[str, int] = getattr(detector, "counts", {})  # of boxes that a file brought
+        brought = [f"{count:,} boxes {what}" for what, count in counts.items() if count]
+        remarks = [*_remarks(footage.outcome, job), *brought]
+        facts = _facts(job, made_from, rate, footage.outcome, found, writer, dropped, remarks)
+        writer.finish(facts)
     return facts
 
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
 from usvireid import names
 from usvireid.errors import DataError, UsvireidError
 from usvireid.footage.ledger import Entry
 
-if TYPE_CHECKING:
-    from usvireid.footage.choose import ChosenCrop, ChosenTrack
-
 FACTS_FILE: Final = "part.json"
 ROWS_FILE: Final = "rows.csv"
 _FILE: Final = "file"
-_ROWS: Final = (
+ROWS: Final = (
     _FILE, names.TRACK, names.FRAME, names.TIME, names.LEFT, names.TOP, names.WIDTH, names.HEIGHT, names.SCORE,
     names.QUALITY, names.FIRST_FRAME, names.LAST_FRAME,
 )  # fmt: skip
@@ -84,65 +76,13 @@ class Part:
         path = self.folder / ROWS_FILE
         try:
             table = pd.read_csv(path)
-            if tuple(table.columns) != _ROWS or len(table) != self.facts.crops:
+            if tuple(table.columns) != ROWS or len(table) != self.facts.crops:
                 raise ValueError
         except (OSError, ValueError):
             raise DataError(
                 f"{path}: damaged, not what was written there; ingest {self.entry.path} with --redo."
             ) from None
         return table
-
-
-class PartWriter:
-    """Writes the crops of one recording into a folder for the time being.
-
-    Raises:
-        UsvireidError: of every method: it cannot be written; the message names the file.
-    """
-
-    def __init__(self, folder: Path, suffix: str, quality: int) -> None:
-        self.folder = folder
-        self.tracks = self.crops = 0
-        self._suffix, self._quality = suffix, quality
-        self._rows: list[tuple[int, int, list[object]]] = []
-        try:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise _unwritable(folder, error) from None
-
-    def add(self, track: ChosenTrack) -> None:
-        """Write the crops of a track that ended."""
-        self.tracks += bool(track.crops)
-        for crop in track.crops:
-            name = f"{track.track:06d}_{crop.frame:07d}.{self._suffix}"
-            self._write(name, _encoded(crop.image, self._suffix, self._quality))
-            row = [name, track.track, *_row(crop), track.first_frame, track.last_frame]
-            self._rows.append((track.track, crop.frame, row))
-            self.crops += 1
-
-    def finish(self, facts: PartFacts) -> None:
-        """Write the rows, then the facts; all of it has reached the disk when this returns."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_ROWS)
-        writer.writerows(row for _, _, row in sorted(self._rows, key=lambda row: row[:2]))
-        self._write(ROWS_FILE, text.getvalue().encode())
-        self._write(FACTS_FILE, (json.dumps(asdict(facts), indent=1, ensure_ascii=False) + "\n").encode())
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _write(self, name: str, content: bytes) -> None:
-        try:
-            with (self.folder / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise _unwritable(self.folder / name, error) from None
 
 
 def unfinished_folder(out: Path, entry: Entry) -> Path:
@@ -180,16 +120,16 @@ def take_place(out: Path, entry: Entry) -> None:
         UsvireidError: it cannot be moved.
     """
     try:
-        for number, old in enumerate(standing_folders(out, entry)):
-            aside = out / f".{entry.key}.{number}.old.part"
-            shutil.rmtree(aside, ignore_errors=True)
-            old.rename(aside)
-            shutil.rmtree(aside)
+        aside = out / f".{entry.key}.old.part"
+        aside.mkdir(exist_ok=True)
+        for old in standing_folders(out, entry):
+            old.rename(aside / old.parts[-3])
         place = out / entry.folder
         place.parent.mkdir(parents=True, exist_ok=True)
         unfinished_folder(out, entry).rename(place)
+        shutil.rmtree(aside)
     except OSError as error:
-        raise _unwritable(out / entry.folder, error) from None
+        raise unwritable(out / entry.folder, error) from None
 
 
 def clear_unfinished(out: Path) -> None:
@@ -201,22 +141,8 @@ def clear_unfinished(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _row(crop: ChosenCrop) -> tuple[object, ...]:
-    left, top, right, bottom = (float(value) for value in crop.box)
-    box = (f"{value:.1f}" for value in (left, top, right - left, bottom - top))
-    return crop.frame, f"{crop.time:.3f}", *box, f"{crop.score:.4f}", f"{crop.quality:.4f}"
-
-
-def _encoded(image: np.ndarray, suffix: str, quality: int) -> bytes:
-    file = io.BytesIO()
-    if suffix == "png":
-        Image.fromarray(image).save(file, "PNG")
-    else:
-        Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=0)
-    return file.getvalue()
-
-
-def _unwritable(path: Path, error: OSError) -> UsvireidError:
+def unwritable(path: Path, error: OSError) -> UsvireidError:
+    """What to say where a part cannot be written."""
     return UsvireidError(
         f"{path}: cannot be written ({error.strerror or error}). Free space or choose another --out, then run the same "
         "command again."

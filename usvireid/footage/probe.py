@@ -68,7 +68,7 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, Any]:
     try:
         # The prefix keeps FFmpeg from taking a name with a colon for an address.
         container = av.open(f"file:{path}", metadata_errors="ignore")
-    except (OSError, ValueError) as error:  # FFmpeg's errors are of both kinds
+    except (av.error.FFmpegError, OSError, ValueError) as error:
         if isinstance(error, av.error.InvalidDataError):
             raise DataError(
                 f"{path}: not a video, or one that was cut off before its index was written; convert or remove it."

@@ -33,6 +33,9 @@ def curves(lines: Lines) -> list[Chart]:
         line_chart("Crops in no cluster", epochs, _by_modality(lines, "outliers", "outliers"), mark=mark),
         line_chart("Share of clusters matched", epochs, _quality(lines, "matched_share", 100), unit="%", mark=mark),
         line_chart("Agreement with the epoch before", epochs, _quality(lines, "stability", 1), mark=mark),
+        line_chart("Silhouette on the graph", epochs, _quality(lines, "silhouette", 1), mark=mark),
+        line_chart("Agreement with HDBSCAN", epochs, _quality(lines, "hdbscan_agreement", 1), mark=mark),
+        line_chart("Matches borne out by features", epochs, _across(lines), unit="%", mark=mark),
         line_chart("Loss", epochs, _losses(lines), mark=mark),
         line_chart("Rank-1", epochs, _scores(lines, "rank1"), unit="%", mark=mark),
         line_chart("mAP", epochs, _scores(lines, "mAP"), unit="%", mark=mark),
@@ -77,6 +80,20 @@ def _quality(lines: Lines, measure: str, factor: float) -> list[Series]:
     return [
         Series(modality, modality, _times(_column(lines, "quality", modality, measure), factor), stroke)
         for modality, stroke in _STROKE_OF_MODALITY.items()
+    ]
+
+
+def _across(lines: Lines) -> list[Series]:
+    """Shares of what is matched that the other side confirms."""
+    named = {
+        "confirmed_share": "crops looked back at",
+        "mutual_share": "mutual choices",
+        "signals_agree": "shapes agree",
+    }
+    return [
+        Series(name, tone, _times(_column(lines, "quality", "across", key), 100), stroke)
+        for i, (key, name) in enumerate(named.items())
+        for tone, stroke in [_look(i)]
     ]
 
 

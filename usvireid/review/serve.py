@@ -81,7 +81,8 @@ def open_session(
     Raises:
         UsvireidError: not a run folder, no labels yet, its data are gone, or the answers are damaged.
     """
-    path = Run.open(folder).reviews
+    run = Run.open(folder)
+    path = run.reviews
     torn = mend(path)
     if torn:
         shown = torn[:_SHOWN_OF_TORN].decode(errors="replace")
@@ -93,8 +94,10 @@ def open_session(
     if gone:
         display.warn(f"{path}: crops in the answers that are gone from the data, or unreadable: {len(gone)}; left out")
     tasks = questions(seen.labels, crops, seen.doubts(order="gain"), top)
-    title = f"{folder.resolve().name}, {seen.run.latest_labels().stem.replace('_', ' ')}"
-    return Session(path, crops, tasks, title), Pictures(crops, seen.data.images)
+    asked_about = seen.run.latest_labels()
+    title = f"{folder.resolve().name}, {asked_about.stem.replace('_', ' ')}"
+    session = Session(path, crops, tasks, title, lambda: run.latest_labels() == asked_about)
+    return session, Pictures(crops, seen.data.images)
 
 
 def _refuse_port(port: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -66,13 +66,22 @@ class Session:
         crops: what the rows of the questions are rows of.
         tasks: the questions, in their order.
         title: what the page is called.
+        is_current: whether the labels that the questions are about are still the newest of the run.
     """
 
-    def __init__(self, path: Path, crops: Crops, tasks: Sequence[Task], title: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        crops: Crops,
+        tasks: Sequence[Task],
+        title: str,
+        is_current: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.path = path
         self.crops = crops
         self.tasks = list(tasks)
         self.title = title
+        self._is_current = is_current
         self._paths: list[str] = crops.table[names.PATH].tolist()
         self._row = {name: row for row, name in enumerate(self._paths)}
         self._modality: list[str] = crops.table[names.MODALITY].tolist()
@@ -136,7 +145,7 @@ class Session:
         done = [number for number, task in enumerate(self.tasks) if settled.settles(task)]
         return {
             "digest": self.digest,
-            "title": self.title,
+            "current": self._is_current(),
             "last": answers[-1].number if answers else 0,
             "answers": len(held),
             "done": done,
@@ -163,7 +172,7 @@ class Session:
         return {
             "task": number,
             "kind": task.kind,
-            "score": round(task.score, 3),
+            "chance": round(task.score, 2) if task.doubted else None,
             "reason": task.reason,
             "sides": [self._side(side, task, junk, whole) for side in sides],
             "said": [{"number": answer.number, "text": self.said(answer)} for answer in about[::-1]],

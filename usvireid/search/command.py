@@ -65,7 +65,7 @@ def search_index(
     for fact in query.facts:
         display.say(f"{query.title}: {fact}")
     if isinstance(found.threshold, Refusal):
-        display.warn(found.threshold.why)
+        display.warn(found.threshold.sentence())
     if target is not None:
         write_atomically(target, search_page(found, index))
         display.say(f"report: {target}")
@@ -146,8 +146,8 @@ def say_index(index: Index, display: Display) -> None:
         display.say(f"no calibrated chance: {index.why_not}")
         return
     display.say(
-        f"chances learnt from {facts['known_same']:,} tracks cut in two and {facts['known_different']:,} pairs of "
-        "tracks known to be two people"
+        f"chances learnt without labels; known all the same: {facts['known_same']:,} tracks cut in two are one person, "
+        f"{facts['known_different']:,} pairs of tracks are two people"
     )
     found = bins_of(facts)
     if found:
@@ -156,9 +156,12 @@ def say_index(index: Index, display: Display) -> None:
 
 def _reliability_table(found: dict[str, list[Bin]]) -> Table:
     table = Table(title="Are the chances right? Of the pairs that are known", title_justify="left")
-    for column in ("modality", "said", "so", "one person", "two people"):
+    for column in ("modality", "said", "so", "95 % confidence", "one person", "two people"):
         table.add_column(column, justify="left" if column == "modality" else "right")
     for modality, bins in found.items():
         for one in bins:
-            table.add_row(modality, f"{one.chance:.1%}", f"{one.share:.1%}", f"{one.same:,}", f"{one.different:,}")
+            between = f"{one.low:.1%} to {one.high:.1%}"
+            table.add_row(
+                modality, f"{one.chance:.1%}", f"{one.share:.1%}", between, f"{one.same:,}", f"{one.different:,}"
+            )
     return table

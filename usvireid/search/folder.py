@@ -22,6 +22,7 @@ VERSION: Final = 1
 FACTS: Final = "index.json"
 TABLE: Final = "crops.csv"
 FEATURES: Final = "features.faiss"
+TRACKLETS: Final = "tracklets.faiss"
 ARRAYS: Final = "tracklets.safetensors"
 THUMBNAILS: Final = "thumbnails.jpegs"
 ENCODER: Final = "encoder.safetensors"
@@ -137,7 +138,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     files = content.get("files")
     if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
         raise damaged(path)
-    for name in (TABLE, FEATURES, ARRAYS, THUMBNAILS, ENCODER):
+    for name in (TABLE, FEATURES, TRACKLETS, ARRAYS, THUMBNAILS, ENCODER):
         _check(folder / name, files.get(name))
     return content
 

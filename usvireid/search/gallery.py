@@ -22,6 +22,7 @@ class Gallery:
 
     Attributes:
         values: float32, T x D; unit rows: the mean feature of a tracklet's crops, the modality's centre subtracted.
+            It may be a memory map, which is read a block at a time.
         centres: float32, 2 x D; the mean of each modality's tracklets, in the order of `names.MODALITIES`.
         mean: float32, T x 2; of a tracklet's similarities to all others of each modality.
         spread: float32, T x 2; the standard deviation of these.
@@ -66,7 +67,9 @@ class Gallery:
             mean, spread = (known.mean(), max(known.std(), LEAST_SPREAD)) if len(known) else (0.0, 1.0)
             of_query = (similarity[part] - mean) / spread
             of_tracklets = (similarity[part] - self.mean[part, side]) / self.spread[part, side]
-            found[part] = (of_query + of_tracklets) / 2
+            known_side = self.sides[side].stop > self.sides[side].start
+            # Without anybody of the query's modality in the gallery nothing is known of what tracklets reach with it.
+            found[part] = (of_query + of_tracklets) / 2 if known_side else of_query
         return found
 
     def pair_scores(self, ones: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ def open_index(folder: Path) -> Index:
     try:
         sides = (tracklets.of_modality(names.VISIBLE), tracklets.of_modality(names.INFRARED))
         gallery = Gallery(
-            arrays["values"],
+            read_flat(folder / files.TRACKLETS),
             arrays["centres"],
             arrays["mean"],
             arrays["spread"],

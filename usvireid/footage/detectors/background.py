@@ -22,6 +22,8 @@ NOISE = 4.0
 """Standard deviation assumed of a new look, in grey values; the least that is believed is half of it."""
 SHADOW = 0.5
 """A shadow keeps at least this share of the brightness, and the colour."""
+BETWEEN = 1 / 12
+"""Share of the frame's height over which a person is closed along the height, and half as far across."""
 COLOURLESS = 4.0
 """Mean difference of the highest and the lowest channel, in grey values, below which a picture has no colours."""
 CHANGED = 0.5
@@ -113,8 +115,9 @@ class Background:
         answer = self._model.apply(frame, learningRate=rate)
         if self._frames == 1:
             return np.zeros_like(answer)
-        least = 255 if self._colour and _has_colours(frame) else 127
-        return (answer >= least).astype(np.uint8)
+        if self._colour and _has_colours(frame):
+            return without_shadows(answer)
+        return (answer > 0).astype(np.uint8)
 
     def _is_other_scene(self, mask: np.ndarray, time: float) -> bool:
         if mask.mean() <= CHANGED:
@@ -123,6 +126,19 @@ class Background:
         if self._changed_since is None:
             self._changed_since = time
         return time - self._changed_since >= PATIENCE
+
+
+def without_shadows(answer: np.ndarray) -> np.ndarray:
+    """The mask, 0 or 1, of what differs (255) and of those shadows (127) that lie between: uint8 H x W in and out.
+
+    A cast shadow lies beside or below a person; what looks like one with the person above and below it, or left and
+    right, is a dull coat before a dull wall.
+    """
+    sure = (answer == 255).astype(np.uint8)
+    reach = max(round(BETWEEN * len(answer)), 3)
+    between = cv2.morphologyEx(sure, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8))
+    result: np.ndarray = sure | (between & (answer == 127))
+    return result
 
 
 def _has_colours(image: np.ndarray) -> bool:

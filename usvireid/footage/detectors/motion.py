@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
+from usvireid.footage.detectors.alone import Learner, is_whole
 from usvireid.footage.detectors.background import Background, Difference
-from usvireid.footage.detectors.blobs import Piece, joined, pieces_of
+from usvireid.footage.detectors.blobs import joined, pieces_of
 from usvireid.footage.detectors.detector import Detections
 from usvireid.footage.detectors.ghosts import is_ghost
 from usvireid.footage.detectors.groups import split
@@ -18,20 +17,16 @@ from usvireid.footage.frames import Frame
 
 WORKING = 768
 """Larger frames are shrunk to so many pixels along the longer side; boxes come back in pixels of the frame."""
-LEAST_HEIGHT = 1 / 30
-"""Share of the frame's height below which nothing is taken for a person."""
 LEAST_AREA = 20
 """Pixels below which a fragment is noise."""
-SHAPES = (1.6, 4.5)
-"""Height over width, least and most, of a blob that may be one whole person alone."""
-SOLID = (0.35, 0.9)
-"""Share of its box, least and most, that the blob of a person fills."""
 ONE = (1.2, 1.4)
 """Height and width, against those expected, up to which a blob is one person."""
 PART = 0.45
 """Height against the expected one below which a blob is no person, nor what shows of one."""
 THIN = 0.18
 """Area against that of the expected box below which a blob is none."""
+BREAKS = 24
+"""While no size is known, breaks up to this part of the height of the frame are closed."""
 UNKNOWN = 0.6
 """Score of a blob of the right shape while no size is known."""
 
@@ -65,49 +60,34 @@ class Motion:
             image = cv2.resize(image, shape, interpolation=cv2.INTER_AREA)
         if self._size is None:
             self._size = PersonSize(image.shape[1], image.shape[0])
+            self._learner = Learner(self._size)
         difference = self._background.compare(image, frame.time)
-        found = self._people(difference, self._size)
-        boxes = np.array([one.box for one in found], np.float64).reshape(-1, 4)
+        found = self._people(difference, self._size, self._learner, frame.time)
+        boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
         walked = self._walked.update(boxes, frame.time)
-        self._size.learn(boxes[walked & np.array([one.alone for one in found], dtype=bool)])
-        scores = np.array([one.score for one in found], np.float64) * np.where(walked, 1.0, STAYED)
+        scores = np.array([score for _, score in found], np.float64) * np.where(walked, 1.0, STAYED)
         boxes = (boxes + np.tile(difference.shift, 2)) * factor
         return Detections(boxes.astype(np.float32), scores.clip(0, 1).astype(np.float32))
 
-    def _people(self, difference: Difference, size: PersonSize) -> list[_Found]:
+    def _people(
+        self, difference: Difference, size: PersonSize, learner: Learner, time: float
+    ) -> list[tuple[tuple[float, ...], float]]:
+        """Boxes and how well each fits."""
         mask = cv2.morphologyEx(difference.mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         pieces = [piece for piece in pieces_of(mask, LEAST_AREA) if not is_ghost(piece, difference)]
+        learner.learn(pieces, mask.shape, time)
         if not size.known:
-            return [_Found(piece.box, UNKNOWN, True) for piece in pieces if _is_whole(piece, mask)]
-        found = []
+            closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((max(len(mask) // BREAKS, 1), 1), np.uint8))
+            pieces = [piece for piece in pieces_of(closed, LEAST_AREA) if not is_ghost(piece, difference)]
+            return [(piece.box, UNKNOWN) for piece in pieces if is_whole(piece, mask.shape)]
+        found: list[tuple[tuple[float, ...], float]] = []
         for piece in joined(pieces, size):
             width, height = piece.expected(size)
             if piece.area < THIN * width * height or piece.height < PART * height:
                 continue
             if piece.height <= ONE[0] * height and piece.width <= ONE[1] * width:
-                fit = min(piece.height / height, height / piece.height)
-                found.append(_Found(piece.box, fit, _is_whole(piece, mask)))
+                found.append((piece.box, min(piece.height / height, height / piece.height)))
             else:
                 boxes, shares = split(mask, piece, size)
-                pairs = zip(boxes.tolist(), shares.tolist(), strict=True)
-                found += [_Found(tuple(box), share, False) for box, share in pairs]
+                found += zip(map(tuple, boxes.tolist()), shares.tolist(), strict=True)
         return found
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A box, its score, and whether it is the blob of one person alone, from whom sizes can be learnt."""
-
-    box: tuple[float, ...]
-    score: float
-    alone: bool
-
-
-def _is_whole(piece: Piece, mask: np.ndarray) -> bool:
-    """Whether a blob looks like one upright person, wholly in the frame."""
-    height, width = mask.shape
-    if piece.left <= 1 or piece.top <= 1 or piece.right >= width - 1 or piece.bottom >= height - 1:
-        return False
-    if piece.height < LEAST_HEIGHT * height or not SHAPES[0] <= piece.height / piece.width <= SHAPES[1]:
-        return False
-    return SOLID[0] <= piece.area / (piece.height * piece.width) <= SOLID[1]

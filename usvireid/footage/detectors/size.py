@@ -6,12 +6,12 @@ import numpy as np
 
 ASPECT = 2.7
 """Height over width of a person's box; about 2 in full stride seen from the side, 3.5 standing."""
-ENOUGH = 20
+ENOUGH = 8
 """Blobs that are needed before they say anything; so many new ones, and it is learnt again."""
 CELLS = 12
 """The frame has so many cells along its longer side, of each of which the newest blobs are kept, so that one who
 lingers does not outvote those who walk through."""
-PER_CELL = 6
+PER_CELL = ENOUGH
 TOLERANCE = 0.125
 """Heights of people at one place spread by about this share: bodies, posture, hats, stride."""
 RIDGE = 1e-3

@@ -59,30 +59,24 @@ def tiles_of(
 
 
 def cluster_table(quality: Mapping[str, Any] | None) -> Table | None:
-    """The counts of `LabelMeasures` by modality."""
+    """The label-free measures by modality, and those across both. What was not measured is left out."""
     if quality is None:
         return None
-    rows: list[tuple[str, str, Callable[[float | None], str]]] = [
-        ("crops", "crops", _count),
-        ("clusters", "clusters", _count),
-        ("crops in no cluster", "outliers", _count),
-        ("share in no cluster", "outlier_share", percent),
-        ("crops trained on", "trained", _count),
-        ("median cluster size", "size_median", _count),
-        ("largest cluster", "size_max", _count),
-        ("share in the largest", "largest_share", percent),
-        ("clusters matched", "matched_clusters", _count),
-        ("share of clusters matched", "matched_share", percent),
-        ("share of crops matched", "matched_crops_share", percent),
-        ("agreement with the epoch before (adjusted Rand)", "stability", _decimal),
+    sides = [
+        [label, *(show(number(find(quality, modality, key))) for modality in names.MODALITIES), ""]
+        for label, key, show in (*_COUNTS, *_SIDES)
+        if (label, key, show) in _COUNTS or any(_known(quality, modality, key) for modality in names.MODALITIES)
     ]
-    return Table(
-        heading=["", *names.MODALITIES],
-        rows=[
-            [label, *(show(number(find(quality, modality, key))) for modality in names.MODALITIES)]
-            for label, key, show in rows
-        ],
-    )
+    across = [
+        [label, "", "", show(number(find(quality, "across", key)))]
+        for label, key, show in _ACROSS
+        if _known(quality, "across", key)
+    ]
+    return Table(["", *names.MODALITIES, "both"], [*sides, *across])
+
+
+def _known(quality: Mapping[str, Any], scope: str, key: str) -> bool:
+    return number(find(quality, scope, key)) is not None
 
 
 def score_table(trained: Evaluations | None, untrained: Evaluations | None) -> Table | None:
@@ -190,3 +184,42 @@ def _seconds(value: float) -> str:
     if value >= 5400:
         return f"{value / 3600:.1f} h"
     return f"{value / 60:.1f} min" if value >= 90 else f"{value:.1f} s"
+
+
+_Rows = tuple[tuple[str, str, Callable[[float | None], str]], ...]
+_COUNTS: _Rows = (
+    ("crops", "crops", _count),
+    ("clusters", "clusters", _count),
+    ("crops in no cluster", "outliers", _count),
+    ("share in no cluster", "outlier_share", percent),
+    ("crops trained on", "trained", _count),
+    ("median cluster size", "size_median", _count),
+    ("largest cluster", "size_max", _count),
+    ("share in the largest", "largest_share", percent),
+    ("clusters matched", "matched_clusters", _count),
+    ("share of clusters matched", "matched_share", percent),
+    ("share of crops matched", "matched_crops_share", percent),
+    ("agreement with the epoch before (adjusted Rand)", "stability", _decimal),
+)
+_SIDES: _Rows = (
+    ("silhouette on the graph", "silhouette", _decimal),
+    ("distance within clusters", "compactness", _decimal),
+    ("margin to the nearest other cluster", "margin", _decimal),
+    ("agreement with a 10\u00a0% smaller eps", "smaller_eps_agreement", _decimal),
+    ("agreement with a 10\u00a0% larger eps", "larger_eps_agreement", _decimal),
+    ("agreement with HDBSCAN", "hdbscan_agreement", _decimal),
+    ("crops nearer to another cluster, by the network", "misplaced_share", percent),
+    ("clusters of one camera only", "single_camera_share", percent),
+    ("pairs of one track in different clusters: wrong for certain", "must_split_share", percent),
+    ("tracks seen at once in one cluster: wrong for certain", "cannot_joined_share", percent),
+    ("crops wrong by their tracks, at least", "wrong_crops_share", percent),
+)
+_ACROSS: _Rows = (
+    ("matches with another match at one end", "one_to_many_share", percent),
+    ("crops whose match looks back at them", "confirmed_share", percent),
+    ("clusters chosen by the cluster they choose", "mutual_share", percent),
+    ("median margin of a match, by the network", "link_margin", _decimal),
+    ("median margin of a match, by shapes", "gradient_margin", _decimal),
+    ("clusters matched alike by network and shapes", "signals_agree", percent),
+    ("agreement across beyond chance", "beyond_chance", _decimal),
+)

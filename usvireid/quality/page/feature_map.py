@@ -91,12 +91,15 @@ def project(values: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
         return plane, "the two principal directions"
     # A second and a half of imports, only for reports that have a map.
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     # The start is ours, and never exactly the same for two crops: scikit-learn's own divides by the spread of the
     # features, and its tree ends the whole process where that makes places that are no numbers.
     start = 1e-4 * plane / spread + np.random.default_rng(seed).normal(scale=1e-6, size=plane.shape)
     perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)
-    found = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed).fit_transform(values)
+    # One thread: its short steps gain little from more, lose much where others are at work too, and end the same.
+    with threadpool_limits(1):
+        found = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed).fit_transform(values)
     return np.asarray(found, dtype=np.float64), "t-SNE"
 
 

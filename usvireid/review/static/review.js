@@ -108,6 +108,7 @@ function showState() {
   const open = state.tasks - state.done.length;
   $("progress").textContent = `${state.answers} ${state.answers === 1 ? "answer" : "answers"}, ${open} of ${state.tasks} open`;
   $("recent").replaceChildren(...state.recent.map(listed));
+  $("newer").hidden = state.current;
   showActions();
 }
 
@@ -120,7 +121,8 @@ function listed(answer) {
 function showTask() {
   const two = task.sides.length === 2;
   $("card").hidden = false;
-  $("place").textContent = `Question ${task.task + 1} of ${state.tasks}` + (isDone(task.task) ? ", answered" : "");
+  const chance = task.chance === null ? "" : `, wrong with a chance of ${Math.round(100 * task.chance)} %`;
+  $("place").textContent = `Question ${task.task + 1} of ${state.tasks}${chance}${isDone(task.task) ? ", answered" : ""}`;
   $("ask").textContent = two
     ? task.kind === "link" ? "Is this the same person in both?" : "Is this the same person, in two groups?"
     : "Is this one person?";
