@@ -77,8 +77,10 @@ def run(
 ) -> None:
     """Train on unlabelled crops; the same command goes on where an interrupted one stopped."""
     from usvireid.display import Display
+    from usvireid.processes import joined
     from usvireid.run import begin
-    from usvireid.workflow import Workflow
+    from usvireid.together import execute, follow
+    from usvireid.trials import parse_trials, run_trials
 
     options: dict[str, Any] = {
         "pipeline": pipeline,
@@ -90,12 +92,13 @@ def run(
         "data.strict": strict or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    if trials is None:
-        Workflow(begin(data, config, out, given, assign or []), Display()).execute()
-        return
-    from usvireid.trials import parse_trials, run_trials
-
-    run_trials(parse_trials(trials), data, config, out, given, assign or [], Display())
+    with joined() as group:
+        if not group.leads:
+            follow(group)
+        elif trials is None:
+            execute(begin(data, config, out, given, assign or []), Display())
+        else:
+            run_trials(parse_trials(trials), data, config, out, given, assign or [], Display())
 
 
 @app.command()

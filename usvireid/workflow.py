@@ -20,6 +20,7 @@ from usvireid.loading import Data, fingerprints, open_data, training_data
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
 from usvireid.outcome import selected
+from usvireid.processes import TRAIN, current
 from usvireid.profile import Profile, profile_of
 from usvireid.quality.epoch_measures import Seen, measure_epoch
 from usvireid.quality.selection import Selection
@@ -69,7 +70,7 @@ class Workflow:
         shown = shown_rows(training, self.settings.known, self.settings.seed) & self._sees_identities
         training = training.with_identities_at(shown)
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
-        if not checkpoint_files(run.checkpoints):
+        if current().leads and not checkpoint_files(run.checkpoints):
             self.experiment.load_weights()
         trained = training_rows(data.crops, self.settings)
         self.scorer = Scorer(data.crops, data.images, self.settings.evaluation, trained)
@@ -81,7 +82,7 @@ class Workflow:
         self._guarded = run.settings.guard.use and not self._supervised and "cluster" in run.settings.stages
         self.finished = 0
         self._recipe_file = locate("pipelines", run.settings.pipeline)
-        self._inputs = fingerprints(training, self._recipe_file, run.settings)
+        self.inputs = fingerprints(training, self._recipe_file, run.settings)
         self._previous_labels: PseudoLabels | None = None
 
     def execute(self) -> None:
@@ -94,11 +95,13 @@ class Workflow:
         stages = self.settings.stages
         neighbors = self.settings.neighbors
         searcher, _ = choose_backend(neighbors.backend, str(self.compute.device), neighbors.k1)
-        environment = {**describe(self.compute), "knn": searcher}
+        several = current().size
+        environment = {**describe(self.compute), "knn": searcher, "processes": several}
         self.run.write_environment(environment)
         self.display.say(
             f"{self.run.folder}: {self._counted()}; {self.settings.encoder.name} on {self.compute}, "
-            f"{environment['cpu_threads']} threads, k-NN by {searcher}"
+            f"{environment['cpu_threads']} threads{f' each, {several} processes' if several > 1 else ''}, "
+            f"k-NN by {searcher}"
         )
         if "train" in stages:
             if self.finished < self.settings.training.epochs:
@@ -148,14 +151,14 @@ class Workflow:
 
     def _say_what_changed(self, before: object) -> None:
         known = before if isinstance(before, dict) else {}
-        changed = [what for what, digest in self._inputs.items() if known.get(what) != digest]
+        changed = [what for what, digest in self.inputs.items() if known.get(what) != digest]
         if changed:
             self.display.warn(
                 f"changed since epoch {self.finished}: {', '.join(changed)}; the run goes on with what is there now"
             )
 
     def _score_untrained(self) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         # Rules that leave nothing to select by are found here, not after an epoch.
         held_out = self._score_held_out(monitor) if not self.finished else {}
         if self.finished or self.scorer.why_not is not None or any(line["epoch"] == 0 for line in self.run.metrics()):
@@ -173,7 +176,7 @@ class Workflow:
             return {"held_out": self.held_out.score(self.experiment).to_dict()}
 
     def _epoch(self, epoch: int) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         monitor.messages += self.guard.messages(epoch)
         labels, facts = self._labels(epoch)
         if self._guarded:
@@ -187,7 +190,7 @@ class Workflow:
             raise UsvireidError(self._nothing_to_train_on(monitor))
         untrained = self._checkpoint(0, None).copied() if self._guarded and not self.finished else None
         with monitor.step("train"):
-            self._train(labels, epoch)
+            self.train(labels, epoch)
             losses = monitor.losses()
         _refuse_not_finite(losses, epoch)
         self.finished = epoch
@@ -221,7 +224,7 @@ class Workflow:
 
     def _checkpoint(self, epoch: int, line: dict[str, Any] | None) -> Checkpoint:
         guard = self.guard.state.model_dump(mode="json")
-        return self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self._inputs, "guard": guard})
+        return self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self.inputs, "guard": guard})
 
     def _roll_back(self, epoch: int, symptoms: dict[str, Symptom]) -> None:
         advised = self.experiment.monitor.advised
@@ -231,8 +234,10 @@ class Workflow:
         self._go_on_from(checkpoint)
         self.display.warn(rollback.sentence())
 
-    def _train(self, labels: PseudoLabels, epoch: int) -> None:
-        with named_faults(self._recipe_file, f"train() failed in epoch {epoch}"):
+    def train(self, labels: PseudoLabels, epoch: int) -> None:
+        """Train for one epoch, by all processes that there are."""
+        doing = f"train() failed in epoch {epoch}"
+        with current().jointly(TRAIN, labels, epoch, self.experiment.settings), named_faults(self._recipe_file, doing):
             self.recipe.train(self.experiment, labels, epoch)
         if not self.experiment.monitor.losses():
             self.display.warn_once(
@@ -295,7 +300,7 @@ class Workflow:
         return measured
 
     def _cluster_only(self, epoch: int) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         _, facts = self._labels(epoch)
         self.run.write_metrics({"epoch": epoch, **facts, "losses": {}, **_facts(monitor), "evaluation": None})
         path = self.run.labels_file(epoch)
@@ -322,7 +327,8 @@ class Workflow:
         )
         self.display.table(evaluation.table(_retrieval_title(chosen)))
 
-    def _new_monitor(self) -> Monitor:
+    def new_monitor(self) -> Monitor:
+        """Begin to collect the facts of an epoch."""
         self.experiment.monitor = Monitor(self.display, self.compute.device)
         return self.experiment.monitor
 

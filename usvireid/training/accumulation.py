@@ -14,6 +14,7 @@ last step of the encoders, which always sees the whole batch. What is equal to w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Division:
     again: bool
 
 
-def divide(sizes: Mapping[str, int], accumulate: int, meet: bool, fits: int | None) -> Division:
+def divide(sizes: Mapping[str, int], accumulate: int, meet: bool, fits: int | None, processes: int = 1) -> Division:
     """How to encode a batch.
 
     Where crops meet, the number of parts decides what is learnt, so it is that of the settings on every machine; only
@@ -62,6 +63,7 @@ def divide(sizes: Mapping[str, int], accumulate: int, meet: bool, fits: int | No
         accumulate: the setting.
         meet: of `crops_meet`.
         fits: crops that the device takes at a time; None: not known, all of a part, and no second one.
+        processes: that share each part.
 
     Raises:
         UsageError: a part does not fit.
@@ -69,14 +71,15 @@ def divide(sizes: Mapping[str, int], accumulate: int, meet: bool, fits: int | No
     parts = min(accumulate, most_parts(sizes))
     if fits is None:
         return Division(parts, again=parts > 1)
-    enough = next((more for more in range(parts, most_parts(sizes) + 1) if _largest(sizes, more) <= fits), None)
-    total = sum(sizes.values())
+    largest = {more: _largest(sizes, more * processes) for more in range(parts, most_parts(sizes) + 1)}
+    enough = next((more for more, crops in largest.items() if crops <= fits), None)
+    total = _largest(sizes, processes)
     if enough is None or (meet and enough > parts):
         of_batch = "a batch" if parts == 1 else f"a part of a batch, of {parts},"
         remedy = "" if enough is None else f"training.accumulate={enough}, or "
         why = " (batch normalisation then sees a part at a time, which changes what is learnt)" if remedy else ""
         raise UsageError(
-            f"training.batch: {fits} crops fit at a time, and {of_batch} has {_largest(sizes, parts)}; set "
+            f"training.batch: {fits} crops fit at a time, and {of_batch} has {largest[parts]}; set "
             f"{remedy}a smaller sampling.instances{why}."
         )
     return Division(enough, again=total > fits)
@@ -101,7 +104,14 @@ class PartedEncoder:
         self._neck: Neck | None = None
         self._probed = False
 
-    def __call__(self, images: Mapping[str, Tensor], parts: int, *, again: bool) -> Encoded:
+    def __call__(
+        self,
+        images: Mapping[str, Tensor],
+        parts: int,
+        *,
+        again: bool,
+        positions: Mapping[str, Tensor] | None = None,
+    ) -> Encoded:
         """Encode a batch.
 
         Args:
@@ -109,18 +119,26 @@ class PartedEncoder:
                 as many identities as the batch.
             parts: their number, at most `most_parts`.
             again: encode each part a second time in the backward pass instead of keeping its activations.
+            positions: where the images stand among those of their modality in the whole batch, of which other processes
+                have the rest (int64, on the CPU); None: these are all.
         """
         if not self._probed:
             self._neck, self._probed = self._last_step(images), True
+        present = [name for name in MODALITIES if name in images]
+        places = {name: torch.arange(len(images[name])) if positions is None else positions[name] for name in present}
+        rows = {
+            name: [torch.nonzero(place % parts == part)[:, 0] for part in range(parts)]
+            for name, place in places.items()
+        }
         found = []
         for part in range(parts):
-            pixels = {name: images[name][part::parts] for name in MODALITIES if name in images}
+            pixels = {name: images[name][rows[name][part].to(images[name].device)] for name in present}
             if again and torch.is_grad_enabled():
                 tensors = checkpoint(self._encode, pixels, use_reentrant=False, context_fn=self._contexts)
             else:
                 tensors = self._encode(pixels)
             found.append(tensors)
-        order = _order([len(images[name]) for name in MODALITIES if name in images], parts, found[0]["pooled"].device)
+        order = _order([rows[name] for name in present], found[0]["pooled"].device)
         whole = {name: torch.cat([part[name] for part in found])[order] for name in found[0]}
         pooled, extra = whole.pop("pooled"), whole
         if self._neck is not None:
@@ -170,17 +188,16 @@ def _unrecorded(encoder: nn.Module) -> Iterator[None]:
             part.momentum, part.num_batches_tracked = momentum, count
 
 
-def _order(sizes: list[int], parts: int, device: torch.device) -> Tensor:
-    """Where each row of the whole batch, one modality after the other, stands among the rows of all parts (int64)."""
-    starts = [sum(sizes[:place]) for place in range(len(sizes))]
-    rows = torch.cat(
-        [
-            torch.arange(start + part, start + size, parts, device=device)
-            for part in range(parts)
-            for start, size in zip(starts, sizes, strict=True)
-        ]
-    )
-    return torch.argsort(rows)
+def _order(rows: list[list[Tensor]], device: torch.device) -> Tensor:
+    """Where each row of a batch, one modality after the other, stands among the rows of all parts (int64).
+
+    Args:
+        rows: of each modality, the rows of each part.
+        device: where it is needed.
+    """
+    starts = [0, *itertools.accumulate(sum(map(len, parts)) for parts in rows)]
+    placed = [[start + own for own in parts] for start, parts in zip(starts, rows, strict=False)]
+    return torch.argsort(torch.cat([own for part in zip(*placed, strict=True) for own in part])).to(device)
 
 
 def _extra(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

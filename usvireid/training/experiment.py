@@ -25,6 +25,7 @@ from usvireid.errors import DataError, UsageError, UsvireidError
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
+from usvireid.processes import EXTRACT, FIT, RESTORE, acting, beside, current
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.review.answer import Answer
 from usvireid.training.accumulation import PartedEncoder, crops_meet, divide
@@ -43,6 +44,8 @@ from usvireid.training.monitor import Monitor
 from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
 from usvireid.training.sampling import plan_batches, steps_per_epoch
 from usvireid.training.schedule import learning_rate
+from usvireid.training.sharing import gathered as gathered_rows
+from usvireid.training.sharing import learn_alike, learn_together
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Experiment:
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
+        learn_together(self.encoder, current())
         self._parted = PartedEncoder(self.encoder, compute)
         self._meet = crops_meet(self.encoder)
         self._fits = settings.training.batch if isinstance(settings.training.batch, int) else None
@@ -112,7 +116,7 @@ class Experiment:
     def extract_features(self) -> Features:
         """The features of all training crops by the encoder as it is now; extracted once per state of the encoder."""
         if self._features is None:
-            with self.monitor.step("extract"):
+            with self.monitor.step("extract"), current().jointly(EXTRACT):
                 self._features = self.features_of(self.crops, self.images, "features")
         return self._features
 
@@ -203,29 +207,42 @@ class Experiment:
         crops = sampling.identities * sampling.instances
         sizes = {name: crops * len(views) for name, views in self._augmentations().items()}
         if training.batch == "auto":
-            data, most = self.settings.data, sum(sizes.values())
-            self._fits = crops_that_fit(self.encoder, self.compute, data.height, data.width, max(4, most))
-        division = divide(sizes, training.accumulate, self._meet, self._fits)
+            with current().jointly(FIT):
+                self._fits = self._measured_fit(sum(sizes.values()))
+        division = divide(sizes, training.accumulate, self._meet, self._fits, current().size)
         if division.parts > 1 or training.batch == "auto":
             parts = f"in {division.parts} parts" if division.parts > 1 else "whole"
             again = ", each encoded again in the backward pass" if division.again else ""
             fits = "" if self._fits is None else f"; {self._fits:,} crops fit at a time"
             self.display.say(f"batches of {sum(sizes.values()):,} crops {parts}{again}{fits}")
 
+    def _measured_fit(self, most: int) -> int:
+        """The crops that fit; of several processes, where the fewest do."""
+        group, data = current(), self.settings.data
+        with group.separately():
+            found = crops_that_fit(self.encoder, self.compute, data.height, data.width, max(4, most))
+        if self.compute.device.type == "cpu":
+            found //= beside()
+        return int(min(group.gather_objects(found)))
+
     def encode(self, batch: Batch) -> EncodedBatch:
-        """Run the encoder forward on both halves of a batch together, in parts where the settings say so."""
-        rows = {name: len(images) for name, images in batch.images.items()}
-        division = divide(rows, self.settings.training.accumulate, self._meet, self._fits)
+        """Run the encoder forward on both halves of a batch together, in parts where the settings say so.
+
+        Of several processes each takes its rows of the batch, and everyone gets all features.
+        """
+        present = [modality for modality in names.MODALITIES if modality in batch.images]
+        sizes: dict[str, int] = {name: len(batch.identities[name]) for name in present}
+        division = divide(sizes, self.settings.training.accumulate, self._meet, self._fits, acting().size)
         if division.parts > 1:
-            encoded = self._parted(batch.images, division.parts, again=division.again)
+            encoded = self._parted(batch.images, division.parts, again=division.again, positions=batch.positions())
         else:
             with self.compute.autocast():
                 encoded = self.encoder(batch.images)
-        present = [modality for modality in names.MODALITIES if modality in batch.images]
-        sizes = [len(batch.images[modality]) for modality in present]
 
         def apart(rows: Tensor) -> dict[str, Tensor]:
-            return dict(zip(present, torch.split(rows, sizes), strict=True))
+            if batch.places is not None:
+                rows = gathered_rows(rows, batch.places)
+            return dict(zip(present, torch.split(rows, list(sizes.values())), strict=True))
 
         self.monitor.laps.lap("forward")
         return EncodedBatch(
@@ -256,6 +273,7 @@ class Experiment:
         layer = nn.Linear(self.encoder.width, classes, bias=False)
         nn.init.normal_(layer.weight, std=0.001, generator=torch_generator(self.settings.seed, "classifier", 0))
         layer = layer.to(self.compute.device)
+        learn_alike(layer, current())
         add_parameters(self.optimizer, layer.parameters())
         return layer
 
@@ -311,7 +329,8 @@ class Experiment:
         Raises:
             DataError: it is of another network, or not whole.
         """
-        restore_encoder(self.encoder, checkpoint)
+        with current().jointly(RESTORE, checkpoint):
+            restore_encoder(self.encoder, checkpoint)
         try:
             self._restore_the_rest(checkpoint)
         except (LookupError, ValueError, TypeError) as error:
