@@ -1,6 +1,6 @@
 """Memory and speed of an ingest over the length of a video: a clip is looped, without being encoded anew, and ingested.
 
-    python scripts/footage_memory.py CLIP [--minutes 10] [--detector motion] [--rate 25]
+    python scripts/footage_memory.py CLIP [--minutes 10] [--detector motion] [--rate 25] [--every 1]
 
 Printed are, at some lengths: frames, peak resident memory, frames a second of the clock and of processor time (all
 threads together; what counts on a machine that does other work too), and multiples of real time by the clock.
@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--detector", default="motion")
     parser.add_argument("--rate", type=float, help="frames a second that the loop claims to have")
+    parser.add_argument("--every", type=int, default=1, help="look at each n-th frame only")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "loop.mkv"
@@ -80,7 +81,7 @@ def main() -> None:
         with decoded(video, Reading(facts)) as footage:
             count = sum(1 for _ in footage)
         print(f"decoding alone: {count / (time.perf_counter() - begin):,.0f} frames a second")
-        job = Job(video, facts, decide(video, facts, "auto"), told.detector, None, FootageSettings())
+        job = Job(video, facts, decide(video, facts, "auto"), told.detector, None, FootageSettings(every=told.every))
         marks = [minutes for minutes in _LENGTHS if minutes <= told.minutes]
         done = 0
         print(f"{'minutes':>8} {'frames':>9} {'peak MB':>9} {'frames/s':>9} {'a CPU s':>9} {'x real time':>12}")

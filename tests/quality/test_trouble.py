@@ -80,8 +80,7 @@ def test_measures_that_are_missing_accuse_nobody() -> None:
         ({"torn_share": 0.2}, "bad", "the labels look shuffled"),
         ({"stability": 0.3}, "warning", "still change much"),
         ({"shared": 0}, "warning", "No cluster is matched"),
-        ({"across": {"beyond_chance": 0.002}}, "bad", "may show different people"),
-        ({"across": {"beyond_chance": 0.02}}, "warning", "Most matches across the modalities may be wrong"),
+        ({"across": {"beyond_chance": 0.002}}, "bad", "look no better than chance"),
         (
             {"looks": {"visible": {"looked_at": 90, "wrong": 80}}},
             "warning",

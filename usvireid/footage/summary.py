@@ -22,7 +22,7 @@ def show(ingested: Ingested, display: Display) -> None:
     have = {modality: count for modality, count in ingested.crops.items() if count}
     total = " and ".join(f"{count:,} {modality}" for modality, count in have.items()) or "no"
     if len(have) == len(ingested.crops):
-        then = f"train on them with `usvireid run {ingested.out} --config folder`"
+        then = f"train on them with `usvireid run {ingested.out} --config footage`"
     else:
         missing = " and ".join(modality for modality in ingested.crops if modality not in have)
         then = f"training needs {missing} crops too: ingest such recordings into the same folder"

@@ -18,7 +18,7 @@ LOST_AFTER = 2.0
 """Seconds without a box after which a track has ended; whoever comes back later gets a new number."""
 SURE = 0.5
 """Boxes of at least this score begin tracks and are matched first; weaker ones only continue what is left."""
-LEAST_OVERLAP = 0.05
+LEAST_OVERLAP = 0.02
 """Intersection over union of a box with where its track is expected; low, since people who walk past the camera move
 far between two frames of a slow video."""
 BOXES_TO_BEGIN = 2

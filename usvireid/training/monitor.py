@@ -42,8 +42,8 @@ class Monitor:
         self.messages: list[str] = []
         self.images = 0
         self.eps: dict[str, float | None] = {}
-        self.shown: dict[str, Shown] = {}
         self.advised: dict[str, float] = {}
+        self.shown: dict[str, Shown] = {}
         self._inner = 0.0
         self._losses = _Means()
         self._notes = _Means()
@@ -86,9 +86,9 @@ class Monitor:
             graph: that they were found on; with it the quality of the clusters on the graph is measured.
         """
         self.eps[modality] = result.eps
-        self.shown[modality] = Shown(result, graph)
         if result.advised is not None:
             self.advised[modality] = result.advised
+        self.shown[modality] = Shown(result, graph)
         if result.problem is not None:
             self.warn(f"{modality}: {result.problem}")
 

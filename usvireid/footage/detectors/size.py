@@ -11,7 +11,7 @@ ENOUGH = 8
 CELLS = 12
 """The frame has so many cells along its longer side, of each of which the newest blobs are kept, so that one who
 lingers does not outvote those who walk through."""
-PER_CELL = 6
+PER_CELL = ENOUGH
 TOLERANCE = 0.125
 """Heights of people at one place spread by about this share: bodies, posture, hats, stride."""
 RIDGE = 1e-3

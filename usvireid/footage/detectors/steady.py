@@ -9,6 +9,8 @@ import numpy as np
 
 TILE = 128
 """Pixels of the side of the squares in which shifts are measured; half as far can be seen."""
+LEAST_TILE = 16
+"""Pixels; in frames less than twice as large no shift is measured."""
 TILES = 6
 """How many squares, those with the clearest corners: people are in few of them at a time."""
 LEAST_SHIFT = 0.7
@@ -50,9 +52,9 @@ class Reference:
         """Prepare a picture, uint8 H x W x 3."""
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         side = min(TILE, *(length // 2 for length in grey.shape))
-        corners = _clearest(grey, side) if side >= 16 else []
+        corners = _clearest(grey, side) if side >= LEAST_TILE else []
         tiles = [grey[y : y + side, x : x + side].astype(np.float32) for x, y in corners]
-        return cls(picture, corners, tiles, cv2.createHanningWindow((side, side), cv2.CV_32F), _sampled(grey))
+        return cls(picture, corners, tiles, _window(side), _sampled(grey))
 
     def shift(self, image: np.ndarray) -> tuple[float, float]:
         """How many pixels the whole picture lies further right and down than the background; (0, 0) where unclear.
@@ -113,6 +115,12 @@ class Reference:
         table = np.clip((np.arange(256) - offset) / gain, 0, 255).astype(np.uint8)
         result: np.ndarray = cv2.LUT(image, table)
         return result
+
+
+def _window(side: int) -> np.ndarray:
+    """Hann's window, float32 side x side."""
+    line = np.hanning(side).astype(np.float32)
+    return np.outer(line, line)
 
 
 def _clearest(grey: np.ndarray, side: int) -> list[tuple[int, int]]:
