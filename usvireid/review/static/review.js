@@ -121,7 +121,7 @@ function listed(answer) {
 function showTask() {
   const two = task.sides.length === 2;
   $("card").hidden = false;
-  const chance = task.chance === null ? "" : `, wrong with a chance of ${Math.round(100 * task.chance)} %`;
+  const chance = task.chance === null ? "" : `, the labels are wrong here with a chance of ${Math.round(100 * task.chance)} %`;
   $("place").textContent = `Question ${task.task + 1} of ${state.tasks}${chance}${isDone(task.task) ? ", answered" : ""}`;
   $("ask").textContent = two
     ? task.kind === "link" ? "Is this the same person in both?" : "Is this the same person, in two groups?"
