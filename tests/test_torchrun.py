@@ -23,6 +23,7 @@ from usvireid.training.checkpoint import latest_checkpoint
 from usvireid.workflow import Workflow
 
 SETTINGS = [f"{key}={value}" for key, value in TINY.items()]
+STAGES = ["cluster", "train", "evaluate"]
 LONGEST = 300
 """Seconds; only a run that hangs takes so long."""
 
@@ -34,23 +35,34 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def as_under_torchrun() -> Iterator[None]:
-    """torchrun gives every process one thread; sums may have other last bits with another number."""
+@pytest.fixture(scope="module", autouse=True)
+def as_under_torchrun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One thread, as torchrun gives every process: sums may have other last bits with more. A cache of its own."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module")
+def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process leaves behind that is never interrupted."""
+    out = tmp_path_factory.mktemp("alone") / "run"
+    run_alone(data, out)
+    return out
+
+
 def run_alone(data: Path, out: Path, epochs: int = 3) -> None:
-    run = begin(data, None, out, {}, [*SETTINGS, f"training.epochs={epochs}"])
+    run = begin(data, None, out, {"stages": STAGES}, [*SETTINGS, f"training.epochs={epochs}"])
     Workflow(run, Display(Console(quiet=True))).execute()
 
 
-def start_two(data: Path, out: Path) -> subprocess.Popen[str]:
+def start_two(data: Path, out: Path, *further: str) -> subprocess.Popen[str]:
     options = [part for text in SETTINGS for part in ("--set", text)]
-    program = ["-m", "usvireid.cli", "run", data, "--out", out, *options]
+    stages = ",".join([*STAGES, *further])
+    program = ["-m", "usvireid.cli", "run", data, "--out", out, "--stage", stages, *options]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     root = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
@@ -94,13 +106,12 @@ def worker(torchrun: subprocess.Popen[str], rank: int) -> int:
     raise AssertionError(f"no process of rank {rank}")
 
 
-def test_two_processes_do_what_one_does(tmp_path: Path, data: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    started = start_two(data, two)
-    run_alone(data, one)
+def test_two_processes_do_what_one_does(tmp_path: Path, data: Path, alone: Path) -> None:
+    two = tmp_path / "two"
+    started = start_two(data, two, "report")
     _, err = started.communicate(timeout=LONGEST)
     assert started.returncode == 0, err
-    assert_alike(one, two)
+    assert_alike(alone, two)
     lines = [line.strip() for line in err.splitlines()]
     assert sum(line.startswith("epoch 2/3") for line in lines) == 1
     assert sum(line.startswith("report: ") for line in lines) == 1
@@ -115,8 +126,8 @@ def test_two_processes_do_what_one_does(tmp_path: Path, data: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-def test_one_killed_ends_all_and_the_run_goes_on_elsewhere(tmp_path: Path, data: Path) -> None:
-    straight, broken = tmp_path / "straight", tmp_path / "broken"
+def test_one_killed_ends_all_and_the_run_goes_on_elsewhere(tmp_path: Path, data: Path, alone: Path) -> None:
+    broken = tmp_path / "broken"
     run_alone(data, broken, epochs=1)
     started = start_two(data, broken)
     while not (broken / "labels" / "epoch_002.csv").exists():
@@ -133,5 +144,4 @@ def test_one_killed_ends_all_and_the_run_goes_on_elsewhere(tmp_path: Path, data:
     assert "going on after epoch 1" in err
     assert len(metrics(broken)) < 4
     run_alone(data, broken)
-    run_alone(data, straight)
-    assert_alike(straight, broken)
+    assert_alike(alone, broken)
