@@ -112,5 +112,13 @@ def test_too_few_clusters_say_nothing_about_chance() -> None:
     assert wrong(epoch(across={"beyond_chance": None})) == []
 
 
+def test_how_many_are_matched_is_no_merit_where_matches_are_by_chance() -> None:
+    said = {finding.text: finding.level for finding in diagnose(epoch(across={"beyond_chance": 0.0}))}
+    assert [level for text, level in said.items() if text.startswith("Matched across")] == ["note"]
+    few = epoch(matched_share=0.1)
+    few["infrared"] = {**few["infrared"], "matched_share": 0.2}
+    assert [finding.level for finding in diagnose(few) if "Few clusters" in finding.text] == ["note"]
+
+
 def test_nothing_matched_is_no_fault_before_matching_begins() -> None:
     assert [finding.level for finding in diagnose(epoch(shared=0), "intra")].count("warning") == 0

@@ -28,8 +28,8 @@ def quality_of(image: np.ndarray, score: float, covered: float) -> tuple[float, 
     curved = cv2.Laplacian(small, cv2.CV_32F)
     sharpness = float(np.mean(curved**2) / (np.var(small.astype(np.float32)) + 1.0))
     height = image.shape[0]
-    shares = (sharpness / (sharpness + 0.1), height / (height + HEIGHT), max(score, 0.01), max(1 - covered, 0.01))
-    return float(np.prod(shares) ** 0.25), sharpness
+    shares = np.array([sharpness / (sharpness + 0.1), height / (height + HEIGHT), score, 1 - covered])
+    return float(shares.clip(0.01).prod() ** 0.25), sharpness
 
 
 def look_of(image: np.ndarray) -> np.ndarray:

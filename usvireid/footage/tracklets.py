@@ -64,7 +64,8 @@ class Tracklets:
         np.fill_diagonal(shares, 0.0)
         came = np.array([self._came(one.track, frame.time) for one in tracked], dtype=bool)
         took = self._took(frame.time, {one.track for one in tracked}, boxes)
-        gave: np.ndarray = (np.maximum(shares, shares.T)[:, came] > TOUCHING).any(axis=1)
+        back = np.array([self._is_back(one.track) for one in tracked], dtype=bool)
+        gave: np.ndarray = (np.maximum(shares, shares.T)[:, back] > TOUCHING).any(axis=1)
         crossed: np.ndarray = (np.maximum(shares, shares.T) > CROSSING).any(axis=1)
         covered: np.ndarray = shares.max(axis=1, initial=0)
         found = []
@@ -84,8 +85,12 @@ class Tracklets:
         return found
 
     def _came(self, track: int, time: float) -> bool:
-        """Whether a track is new, or was away."""
+        """Whether a track is new, or was away for long."""
         return track not in self._states or time - self._states[track].time > AWAY
+
+    def _is_back(self, track: int) -> bool:
+        """Whether a track is new, or was not seen in the frame before."""
+        return track not in self._states or self._states[track].time < self._last
 
     def _took(self, time: float, seen: set[int], boxes: np.ndarray) -> np.ndarray:
         """Which boxes may have taken in someone who has just vanished beside them; forgets who is gone for good."""

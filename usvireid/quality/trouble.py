@@ -29,7 +29,7 @@ _UNEVEN_CROPS = 10.0
 _BY_CAMERA = 0.75
 _SPLIT_TRACKS, _JOINED_TRACKS = 0.1, 0.02
 _TORN = 0.05
-_MISPLACED, _MISPLACED_FROM_FILE = 0.3, 0.12
+_MISPLACED, _MISPLACED_FROM_FILE = 0.2, 0.12
 _AT_CHANCE, _SURE = 0.018, 0.0185
 _LOOK_WRONG = 0.5
 
@@ -279,9 +279,10 @@ def _matching(quality: Quality, phase: str | None) -> list[Finding]:
     shares = {modality: value_of(quality, modality, "matched_share") for modality in names.MODALITIES}
     known = [share for share in shares.values() if share is not None]
     text = ", ".join(f"{percent(share)} of the {modality} clusters" for modality, share in shares.items())
+    by_chance = _chance(quality)
     if known and max(known) < _FEW_MATCHED:
-        return [Finding("warning", f"Few clusters are matched across the modalities: {text}."), *_chance(quality)]
-    return [Finding("good", f"Matched across the modalities: {text}."), *_chance(quality)]
+        return [*by_chance, Finding("note", f"Few clusters are matched across the modalities: {text}.")]
+    return [*by_chance, Finding("note" if by_chance else "good", f"Matched across the modalities: {text}.")]
 
 
 def _chance(quality: Quality) -> list[Finding]:

@@ -132,7 +132,9 @@ class PartedEncoder:
         }
         found = []
         for part in range(parts):
-            pixels = {name: images[name][rows[name][part].to(images[name].device)] for name in present}
+            pixels = {
+                name: images[name][rows[name][part].to(images[name].device, non_blocking=True)] for name in present
+            }
             if again and torch.is_grad_enabled():
                 tensors = checkpoint(self._encode, pixels, use_reentrant=False, context_fn=self._contexts)
             else:
@@ -197,7 +199,9 @@ def _order(rows: list[list[Tensor]], device: torch.device) -> Tensor:
     """
     starts = [0, *itertools.accumulate(sum(map(len, parts)) for parts in rows)]
     placed = [[start + own for own in parts] for start, parts in zip(starts, rows, strict=False)]
-    return torch.argsort(torch.cat([own for part in zip(*placed, strict=True) for own in part])).to(device)
+    return torch.argsort(torch.cat([own for part in zip(*placed, strict=True) for own in part])).to(
+        device, non_blocking=True
+    )
 
 
 def _extra(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
