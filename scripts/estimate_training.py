@@ -23,6 +23,7 @@ from usvireid.encoders.interface import Encoder
 from usvireid.encoders.make import make_encoder
 from usvireid.layers import make_settings, read_settings_file
 from usvireid.resources import locate
+from usvireid.training.fitting import kept_bytes
 
 ALLOWANCE_GIB = 2.5
 BYTES_PER_PARAMETER = 16
@@ -78,19 +79,8 @@ def main() -> None:
 
 def _kept(encoder: Encoder, settings: Settings, dtype: torch.dtype, count: int) -> int:
     encoder.train()
-    own = {parameter.untyped_storage().data_ptr() for parameter in encoder.parameters()}
-    kept: dict[int, torch.Tensor] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        # Held until all are counted: memory that is freed and used again would count once.
-        if tensor.untyped_storage().data_ptr() not in own:
-            kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    mixed = nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype=dtype)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), mixed:
-        encoder(_crops(settings, count))
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    with nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype=dtype):
+        return kept_bytes(encoder, lambda: encoder(_crops(settings, count)))
 
 
 def _crops(settings: Settings, count: int) -> dict[str, torch.Tensor]:

@@ -162,6 +162,7 @@ def simulate(folder: Path, arguments: argparse.Namespace) -> dict[str, dict[str,
     bench = Bench(folder, arguments.device)
     bare = bench.bare
     rows = {"before": [bench.score(bench.trained(bare, []) if arguments.train else bare)]}
+    print(json.dumps({"run": folder.name, "arm": "before", **rounded(rows["before"][0])}), flush=True)
     for name, choices in arms(arguments.seeds).items():
         for choose in choices:
             labels, answers = bench.review(choose, arguments.answers, arguments.rounds)

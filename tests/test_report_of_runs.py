@@ -60,7 +60,7 @@ def test_without_the_encoder_the_page_says_so(finished, capfd):
         file.write_bytes(b"damaged")
     code, _, err = call(capfd, "report", finished)
     assert code == 0, err
-    assert "There is no map, because the encoder is not there:" in page(finished) and data(finished)["map"] is None
+    assert "There is no map, because there are no features:" in page(finished) and data(finished)["map"] is None
     assert len(data(finished)["people"]) == 6
 
 

@@ -224,7 +224,8 @@ def test_one_giant_cluster_is_said_and_the_run_goes_on(capfd: Captured, tmp_path
     from tests.conftest import write_people
 
     write_people(tmp_path / "people", people=16)
-    options = tiny_options(**{"clustering.eps": "0.99", "neighbors.k1": "60", "training.epochs": "2"})
+    giant = {"clustering.eps": "0.99", "neighbors.k1": "60", "training.epochs": "2", "guard.use": "false"}
+    options = tiny_options(**giant)
     code, _, err = call(capfd, "run", tmp_path / "people", "--out", tmp_path / "run", *options)
     assert code == 0, err
     assert "one cluster holds" in err

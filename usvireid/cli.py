@@ -62,6 +62,9 @@ def run(
     stage: Annotated[str | None, typer.Option(help="What to do, of cluster,train,evaluate,report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs in all.")] = None,
+    batch: Annotated[
+        str | None, typer.Option(metavar="N|auto", help="Crops on the device at a time; auto: as many as fit.")
+    ] = None,
     device: DeviceOption = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse unreadable images.")] = False,
@@ -74,24 +77,28 @@ def run(
 ) -> None:
     """Train on unlabelled crops; the same command goes on where an interrupted one stopped."""
     from usvireid.display import Display
+    from usvireid.processes import joined
     from usvireid.run import begin
-    from usvireid.workflow import Workflow
+    from usvireid.together import execute, follow
+    from usvireid.trials import parse_trials, run_trials
 
     options: dict[str, Any] = {
         "pipeline": pipeline,
         "stages": _listed(stage),
         "training.epochs": epochs,
+        "training.batch": batch,
         "device": device,
         "seed": seed,
         "data.strict": strict or None,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    if trials is None:
-        Workflow(begin(data, config, out, given, assign or []), Display()).execute()
-        return
-    from usvireid.trials import parse_trials, run_trials
-
-    run_trials(parse_trials(trials), data, config, out, given, assign or [], Display())
+    with joined() as group:
+        if not group.leads:
+            follow(group)
+        elif trials is None:
+            execute(begin(data, config, out, given, assign or []), Display())
+        else:
+            run_trials(parse_trials(trials), data, config, out, given, assign or [], Display())
 
 
 @app.command()

@@ -278,7 +278,20 @@ class TrainingSettings(_Part):
     steps: Annotated[int, Field(ge=0)] = Field(
         0, description="batches an epoch; 0: every labelled crop once on average"
     )
+    accumulate: Count = Field(
+        1, description="parts in which a batch goes through the encoder; batch normalisation sees one at a time"
+    )
+    batch: Annotated[int, Field(ge=4)] | Literal["auto"] | None = Field(
+        None, description="crops on the device at a time, which changes nothing that is learnt; auto: as many as fit"
+    )
     keep_checkpoints: Count = Field(2, description="newest checkpoints that stay on disk")
+
+
+class GuardSettings(_Part):
+    """Against collapse: ill pseudo-labels are not trained on; see `usvireid.training.guard`."""
+
+    use: bool = Field(True, description="go back to the state before, with other values, where clusters collapse")
+    rollbacks: Count = Field(4, description="how often, before the run stops")
 
 
 def _known_columns(columns: list[str]) -> list[str]:
@@ -363,6 +376,7 @@ class Settings(_Part):
     augment: AugmentSettings = AugmentSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     training: TrainingSettings = TrainingSettings()
+    guard: GuardSettings = GuardSettings()
     selection: SelectionSettings = SelectionSettings()
     quality: QualitySettings = QualitySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -392,6 +406,7 @@ RESUMABLE = frozenset(
         "data.cache",
         "data.strict",
         "neighbors.backend",
+        "training.batch",
         "training.epochs",
         "training.keep_checkpoints",
         "quality.measures",

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from usvireid.errors import UsageError
+from usvireid.processes import own_device
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Compute:
 def choose_compute(device: str, precision: str) -> Compute:
     """Resolve the settings `device` ("auto", "cpu", "cuda", "cuda:1") and `precision` ("auto", "float32", "bfloat16").
 
-    "auto" takes a GPU where there is one, and bfloat16 where the device has instructions for it.
+    "auto" takes a GPU where there is one, and bfloat16 where the device has instructions for it. Of several processes
+    each takes a GPU of its own.
 
     Raises:
-        UsageError: a device that is not there.
+        UsageError: a device that is not there, or not for each process.
     """
+    device = own_device(device)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

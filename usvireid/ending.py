@@ -105,5 +105,10 @@ def _fail(message: str, code: int) -> NoReturn:
     with contextlib.suppress(OSError):  # without a place to complain the exit code has to do
         if os.environ.get(TRACEBACK_VARIABLE) and sys.exception() is not None:
             traceback.print_exc()
-        print("error: " + " ".join(message.split()), file=sys.stderr)
+        line = "error: " + " ".join(message.split())
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun's; PyTorch is loaded already, or soon will be
+            from usvireid.processes import end_all
+
+            end_all(line, code)
+        print(line, file=sys.stderr)
     sys.exit(code)

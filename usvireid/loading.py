@@ -43,7 +43,7 @@ class Data:
         return Data(self.crops.take(rows), lambda picked: self.images(rows[picked]), self.looks)
 
 
-def open_data(path: Path, settings: Settings, display: Display, *, once: bool = False) -> Data:
+def open_data(path: Path, settings: Settings, display: Display, *, once: bool = False, single: bool = False) -> Data:
     """Open crops and decode their images, once; what cannot be read is named and left out, or refused if strict.
 
     What is odd about the data is said here, before anything is made of them: counts other than a benchmark's published
@@ -54,11 +54,12 @@ def open_data(path: Path, settings: Settings, display: Display, *, once: bool = 
         settings: of the run.
         display: where to show what happens.
         once: the images are looked at once; they do not stay in the memory of the process then.
+        single: one modality alone will do.
 
     Raises:
         UsvireidError: of the sources and the image cache; each says what to do.
     """
-    survey = survey_crops(path, layout=settings.data.format, trial=settings.data.trial)
+    survey = survey_crops(path, layout=settings.data.format, trial=settings.data.trial, single=single)
     crops = survey.usable()
     for remark in (*survey.remarks, *filter(None, [differences(crops)])):
         display.warn(remark)
@@ -75,10 +76,11 @@ def open_data(path: Path, settings: Settings, display: Display, *, once: bool = 
         display.warn(f"{crops.root / image.path}: {image.reason}; left out")
     if bad:
         display.warn(f"{len(bad)} of {len(crops)} images cannot be read and are left out (--strict refuses them)")
-    looks = look_at(readable, lambda rows: store.images[rows])
+    images: Images = store.read if once else lambda rows: store.images[rows]
+    looks = look_at(readable, images)
     for doubt in doubts_about_looks(looks):
         display.warn(doubt)
-    return Data(readable, lambda rows: store.images[rows], looks, len(bad))
+    return Data(readable, images, looks, len(bad))
 
 
 def training_data(data: Data, settings: Settings) -> Data:

@@ -96,26 +96,23 @@ def _extracted(
     run: Run, data: Data, labels: PseudoLabels, labels_file: Path, display: Display
 ) -> tuple[Extracted | None, str]:
     """Features by the encoder that made the labels, as far as a short time allows; or why there are none."""
-    compute = choose_compute(run.settings.device, run.settings.precision)
     try:
-        encoder = _encoder_before(run, labels_file).to(compute.device)
+        return _extract(run, data, labels, _encoder_before(run, labels_file), display), ""
     except UsvireidError as error:
-        return None, f"There is no map, because the encoder is not there: {error}"
+        return None, f"There is no map, because there are no features: {error}"
+
+
+def _extract(run: Run, data: Data, labels: PseudoLabels, encoder: Encoder, display: Display) -> Extracted:
+    compute = choose_compute(run.settings.device, run.settings.precision)
+    encoder = encoder.to(compute.device)
+    batch = min(run.settings.encoder.batch, _BATCH)
 
     def extractor(crops: Crops, images: Images) -> Features:
-        return extract(encoder, crops, images, compute, batch=run.settings.encoder.batch)
+        return extract(encoder, crops, images, compute, batch=batch)
 
+    generator = numpy_generator(run.settings.seed, "report")
     with display.task("features for the report", len(labels)) as advance:
-        extracted = extract_in_time(
-            data.crops,
-            data.images,
-            labels,
-            extractor,
-            numpy_generator(run.settings.seed, "report"),
-            batch=min(run.settings.encoder.batch, _BATCH),
-            progress=advance,
-        )
-    return extracted, ""
+        return extract_in_time(data.crops, data.images, labels, extractor, generator, batch=batch, progress=advance)
 
 
 def _encoder_before(run: Run, labels_file: Path) -> Encoder:

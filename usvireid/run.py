@@ -253,9 +253,15 @@ class Run:
 
     def write_metrics(self, line: dict[str, Any]) -> None:
         """Set the line of an epoch; lines of that epoch and later ones (from before an interruption) go."""
-        lines = [old for old in self.metrics() if old["epoch"] < line["epoch"]]
-        text = "".join(json.dumps(entry) + "\n" for entry in [*lines, line])
+        self._keep_metrics([*(old for old in self.metrics() if old["epoch"] < line["epoch"]), line])
+
+    def _keep_metrics(self, lines: list[dict[str, Any]]) -> None:
+        text = "".join(json.dumps(line) + "\n" for line in lines)
         write_atomically(self.folder / names.METRICS_FILE, text.encode())
+
+    def forget_metrics_after(self, epoch: int) -> None:
+        """Remove the lines of all later epochs."""
+        self._keep_metrics([line for line in self.metrics() if line["epoch"] <= epoch])
 
     def labels_file(self, epoch: int) -> Path:
         """Where the labels of an epoch stand."""

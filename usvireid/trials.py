@@ -23,7 +23,7 @@ from usvireid.files import write_atomically
 from usvireid.layers import differences
 from usvireid.outcome import outcome, selected
 from usvireid.run import Run, begin, default_folder, trial_folders
-from usvireid.workflow import Workflow
+from usvireid.together import execute
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")
 _TRIAL = "data.trial"
@@ -79,7 +79,7 @@ def run_trials(
             display.say(f"trial {trial} ({position} of {len(trials)}): complete, {run.folder}")
             continue
         display.say(f"trial {trial} ({position} of {len(trials)}): {run.folder}")
-        Workflow(run, display).execute()
+        execute(run, display)
     found = [(trial, result) for trial, run in zip(trials, runs, strict=True) if (result := outcome(run)) is not None]
     if len(found) < len(trials):
         display.say("not every trial is scored, so there is no mean; `--stage evaluate` scores them")

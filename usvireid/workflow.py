@@ -20,6 +20,8 @@ from usvireid.loading import Data, fingerprints, open_data, training_data
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
 from usvireid.neighbors.knn import choose_backend
 from usvireid.outcome import selected
+from usvireid.processes import TRAIN, current
+from usvireid.profile import Profile, profile_of
 from usvireid.quality.epoch_measures import Seen, measure_epoch
 from usvireid.quality.selection import Selection
 from usvireid.quality.truth import truth_of
@@ -28,10 +30,18 @@ from usvireid.report import report_on
 from usvireid.resources import load_pipeline, locate
 from usvireid.review.answer import standing
 from usvireid.review.answers import read_answers
+from usvireid.rollback import roll_back, signs_of
 from usvireid.run import Run
 from usvireid.summary import summary_table
-from usvireid.training.checkpoint import checkpoint_files, latest_checkpoint, read_epoch, remove_old
+from usvireid.training.checkpoint import (
+    Checkpoint,
+    checkpoint_files,
+    latest_checkpoint,
+    read_epoch,
+    remove_old,
+)
 from usvireid.training.experiment import Experiment
+from usvireid.training.guard import Guard, GuardState, Symptom
 from usvireid.training.held_out import HeldOutScorer, held_out_rows, training_rows
 from usvireid.training.monitor import Monitor
 from usvireid.training.scoring import Scorer
@@ -60,16 +70,19 @@ class Workflow:
         shown = shown_rows(training, self.settings.known, self.settings.seed) & self._sees_identities
         training = training.with_identities_at(shown)
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
-        if not checkpoint_files(run.checkpoints):
+        if current().leads and not checkpoint_files(run.checkpoints):
             self.experiment.load_weights()
         trained = training_rows(data.crops, self.settings)
         self.scorer = Scorer(data.crops, data.images, self.settings.evaluation, trained)
         self.held_out = _held_out_scorer(data, self.settings)
         if self.settings.selection.method == "test" and self.scorer.why_not is not None:
             raise DataError(f"selection.method test: there is nothing to select by. {self.scorer.why_not}")
+        self.profile = Profile(run.folder)
+        self.guard = Guard(run.settings)
+        self._guarded = run.settings.guard.use and not self._supervised and "cluster" in run.settings.stages
         self.finished = 0
         self._recipe_file = locate("pipelines", run.settings.pipeline)
-        self._inputs = fingerprints(training, self._recipe_file, run.settings)
+        self.inputs = fingerprints(training, self._recipe_file, run.settings)
         self._previous_labels: PseudoLabels | None = None
 
     def execute(self) -> None:
@@ -82,53 +95,70 @@ class Workflow:
         stages = self.settings.stages
         neighbors = self.settings.neighbors
         searcher, _ = choose_backend(neighbors.backend, str(self.compute.device), neighbors.k1)
-        environment = {**describe(self.compute), "knn": searcher}
+        several = current().size
+        environment = {**describe(self.compute), "knn": searcher, "processes": several}
         self.run.write_environment(environment)
         self.display.say(
             f"{self.run.folder}: {self._counted()}; {self.settings.encoder.name} on {self.compute}, "
-            f"{environment['cpu_threads']} threads, k-NN by {searcher}"
+            f"{environment['cpu_threads']} threads{f' each, {several} processes' if several > 1 else ''}, "
+            f"k-NN by {searcher}"
         )
         if "train" in stages:
+            if self.finished < self.settings.training.epochs:
+                self.experiment.fit_batches()
             self._score_untrained()
-            for epoch in range(self.finished + 1, self.settings.training.epochs + 1):
-                self._epoch(epoch)
+            while self.finished < self.settings.training.epochs:
+                self._epoch(self.finished + 1)
             self._say_if_nothing_was_left(stages)
         elif "cluster" in stages:
             self._cluster_only(self.finished + 1)
         if "evaluate" in stages:
-            self._evaluate()
+            with self.profile.stage("evaluate"):
+                self._evaluate()
         summary = summary_table(self.run.metrics(), selected(self.run))
         if summary is not None:
             self.display.table(summary)
         if "report" in stages or stages == ["cluster"]:
-            report_on(self.run, self.truth, self.display)
+            with self.profile.stage("report"):
+                report_on(self.run, self.truth, self.display)
 
     def _resume(self) -> None:
         checkpoint = latest_checkpoint(self.run.checkpoints)
         if checkpoint is None:
             return
-        self.experiment.restore(checkpoint)
-        self.finished = checkpoint.epoch
+        self._go_on_from(checkpoint)
         self._say_what_changed(checkpoint.fact("inputs"))
-        if all(line["epoch"] != self.finished for line in self.run.metrics()):
-            self.run.write_metrics(checkpoint.fact("metrics"))
-        before = self.run.labels / checkpoint.fact("metrics")["labels"]
+        if self.finished:
+            self.display.say(f"going on after epoch {self.finished}")
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take the state of a checkpoint; that of the untrained encoder has no line of metrics and no labels."""
+        line = checkpoint.fact("metrics")
+        if "guard" in checkpoint.facts:  # older runs had none
+            self.guard.state = GuardState.of_fact(checkpoint.facts["guard"])
+        self.experiment.settings = self.guard.settings()
+        self.experiment.restore(checkpoint)
+        self.finished, self._previous_labels = checkpoint.epoch, None
+        if line is None:
+            return
+        if all(old["epoch"] != self.finished for old in self.run.metrics()):
+            self.run.write_metrics(line)
+        before = self.run.labels / line["labels"]
         if before.is_file():
             # They serve one measure, stability; crops that have gone since must not stop the run.
             with contextlib.suppress(ForeignLabels):
                 self._previous_labels = PseudoLabels.read(before, self.experiment.crops)
-        self.display.say(f"going on after epoch {self.finished}")
 
     def _say_what_changed(self, before: object) -> None:
         known = before if isinstance(before, dict) else {}
-        changed = [what for what, digest in self._inputs.items() if known.get(what) != digest]
+        changed = [what for what, digest in self.inputs.items() if known.get(what) != digest]
         if changed:
             self.display.warn(
                 f"changed since epoch {self.finished}: {', '.join(changed)}; the run goes on with what is there now"
             )
 
     def _score_untrained(self) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         # Rules that leave nothing to select by are found here, not after an epoch.
         held_out = self._score_held_out(monitor) if not self.finished else {}
         if self.finished or self.scorer.why_not is not None or any(line["epoch"] == 0 for line in self.run.metrics()):
@@ -146,12 +176,21 @@ class Workflow:
             return {"held_out": self.held_out.score(self.experiment).to_dict()}
 
     def _epoch(self, epoch: int) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
+        monitor.messages += self.guard.messages(epoch)
         labels, facts = self._labels(epoch)
+        if self._guarded:
+            signs = signs_of(facts["quality"], self.experiment.extract_features())
+            symptoms = self.guard.judge(epoch, signs)
+            if symptoms:
+                self._roll_back(epoch, symptoms)
+                return
+            facts["guard"] = self.guard.facts(signs)
         if not len(labels.column(names.IDENTITY)) or labels.column(names.IDENTITY).max() < 0:
             raise UsvireidError(self._nothing_to_train_on(monitor))
+        untrained = self._checkpoint(0, None).copied() if self._guarded and not self.finished else None
         with monitor.step("train"):
-            self._train(labels, epoch)
+            self.train(labels, epoch)
             losses = monitor.losses()
         _refuse_not_finite(losses, epoch)
         self.finished = epoch
@@ -173,14 +212,32 @@ class Workflow:
         }
         # The checkpoint comes last: once it stands the epoch is done, and until then all of it is done again.
         self.run.write_metrics(line)
-        self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self._inputs}).write(self.run.checkpoints)
+        with monitor.step("checkpoint"):
+            if untrained is not None:
+                untrained.write(self.run.checkpoints)
+            self._checkpoint(epoch, line).write(self.run.checkpoints)
         chosen = selected(self.run)
         spared = None if chosen is None else chosen.epoch
         remove_old(self.run.checkpoints, self.settings.training.keep_checkpoints, spared)
+        self.profile.add_epoch(profile_of(epoch, monitor))
         self.display.say(epoch_line(line, self.settings.training.epochs, evaluation))
 
-    def _train(self, labels: PseudoLabels, epoch: int) -> None:
-        with named_faults(self._recipe_file, f"train() failed in epoch {epoch}"):
+    def _checkpoint(self, epoch: int, line: dict[str, Any] | None) -> Checkpoint:
+        guard = self.guard.state.model_dump(mode="json")
+        return self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self.inputs, "guard": guard})
+
+    def _roll_back(self, epoch: int, symptoms: dict[str, Symptom]) -> None:
+        advised = self.experiment.monitor.advised
+        checkpoint, rollback = roll_back(
+            self.run, self.guard, epoch, symptoms, advised, lambda: self._checkpoint(0, None)
+        )
+        self._go_on_from(checkpoint)
+        self.display.warn(rollback.sentence())
+
+    def train(self, labels: PseudoLabels, epoch: int) -> None:
+        """Train for one epoch, by all processes that there are."""
+        doing = f"train() failed in epoch {epoch}"
+        with current().jointly(TRAIN, labels, epoch, self.experiment.settings), named_faults(self._recipe_file, doing):
             self.recipe.train(self.experiment, labels, epoch)
         if not self.experiment.monitor.losses():
             self.display.warn_once(
@@ -243,7 +300,7 @@ class Workflow:
         return measured
 
     def _cluster_only(self, epoch: int) -> None:
-        monitor = self._new_monitor()
+        monitor = self.new_monitor()
         _, facts = self._labels(epoch)
         self.run.write_metrics({"epoch": epoch, **facts, "losses": {}, **_facts(monitor), "evaluation": None})
         path = self.run.labels_file(epoch)
@@ -270,8 +327,9 @@ class Workflow:
         )
         self.display.table(evaluation.table(_retrieval_title(chosen)))
 
-    def _new_monitor(self) -> Monitor:
-        self.experiment.monitor = Monitor(self.display)
+    def new_monitor(self) -> Monitor:
+        """Begin to collect the facts of an epoch."""
+        self.experiment.monitor = Monitor(self.display, self.compute.device)
         return self.experiment.monitor
 
     def _counted(self) -> str:

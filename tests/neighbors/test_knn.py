@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usvireid.errors import DataError, UsageError, UsvireidError
-from usvireid.neighbors import backends, candidates, probe
-from usvireid.neighbors import knn as front
+from usvireid.neighbors import backends, candidates, probe, shared
 from usvireid.neighbors.candidates import Candidates, nearest, nearest_of_rows, rounding_errors
 from usvireid.neighbors.halves import search_halves
 from usvireid.neighbors.knn import Neighbors, choose_backend, knn
@@ -150,15 +149,15 @@ def test_faiss_of_reduced_precision_gives_way_to_pytorch(monkeypatch, caplog):
     values = np.random.default_rng(3).standard_normal((200, 16)).astype(np.float32)
     expected = knn(values, 10)
 
-    def coarse(values, width, gpus, block_bytes):
+    def coarse(values, width, gpus, block_bytes, portion):
         found = backends.search_torch(values, width, [CPU], block_bytes)
         return dataclasses.replace(found, scores=found.scores * np.float32(1.001))
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(probe, "faiss_gpus", lambda: 1)
-    monkeypatch.setattr(front, "search_faiss_gpu", coarse)
-    monkeypatch.setattr(front, "search_torch", lambda v, w, devices, b: backends.search_torch(v, w, [CPU], b))
+    monkeypatch.setattr(shared, "search_faiss_gpu", coarse)
+    monkeypatch.setattr(shared, "search_torch", lambda v, w, devices, *rest: backends.search_torch(v, w, [CPU], *rest))
     assert np.array_equal(knn(values, 10).ids, expected.ids)
     assert "reduced precision" in caplog.text
     with pytest.raises(UsvireidError, match="reduced precision"):

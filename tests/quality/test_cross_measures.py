@@ -33,10 +33,10 @@ def pairs(seed: int, people: int, partners: bool, likeness: float) -> tuple[np.n
 
 @pytest.mark.parametrize("likeness", [0.0, 0.15, 0.3])
 def test_strangers_agree_as_much_as_their_likeness_explains(likeness: float) -> None:
-    found = [beyond_chance(pairs(seed, 60, False, likeness)) for seed in range(20)]
+    found = [beyond_chance([pairs(seed, 60, False, likeness)]) for seed in range(20)]
     values = np.array([each[0] for each in found if each is not None])
     assert abs(values.mean()) < 0.02 and values.max() < 0.1
-    with_partners = [beyond_chance(pairs(seed, 60, True, likeness)) for seed in range(5)]
+    with_partners = [beyond_chance([pairs(seed, 60, True, likeness)]) for seed in range(5)]
     assert min(each[0] for each in with_partners if each is not None) > 0.06
 
 
@@ -46,8 +46,7 @@ def test_beyond_chance_equals_a_loop() -> None:
     one, other = pairs(3, 9, True, 0.3)
     shares = []
     for a, b in ((one, other), (one.T, other.T)):
-        x = (a - a.mean(1, keepdims=True)) / a.std(1, keepdims=True)
-        y = (b - b.mean(1, keepdims=True)) / b.std(1, keepdims=True)
+        x, y = (np.array([norm.ppf([(np.sum(row < value) + 0.5) / 9 for value in row]) for row in m]) for m in (a, b))
         r = (x * y).mean()
         for row in range(9):
             excess = []
@@ -56,13 +55,13 @@ def test_beyond_chance_equals_a_loop() -> None:
                 below = sum(q[row, k] < q[row, best] for k in range(9)) / 8
                 excess.append(below - norm.cdf(r * p[row, best] / np.sqrt(2 - r**2)))
             shares.append(np.mean(excess))
-    found = beyond_chance((one, other))
+    found = beyond_chance([(one, other), (other, one)])
     assert found == (pytest.approx(np.mean(shares)), pytest.approx(np.std(shares, ddof=1) / np.sqrt(18)))
 
 
 def test_beyond_chance_needs_three_clusters_and_survives_equal_ones() -> None:
-    assert beyond_chance([np.zeros((2, 5))] * 2) is None
-    found = beyond_chance([np.zeros((4, 5))] * 3)
+    assert beyond_chance([(np.zeros((2, 5)), np.zeros((2, 5)))]) is None
+    found = beyond_chance([(np.zeros((4, 5)), np.zeros((4, 5)))])
     assert found is not None and np.isfinite(found).all()
 
 
@@ -93,9 +92,25 @@ def test_without_two_clusters_a_side_nothing_is_measured() -> None:
 
 
 def test_bands_of_bodies_are_rows_of_the_grid() -> None:
-    images = torch.zeros(2, 64, 32, 3, dtype=torch.uint8)
-    images[0, :18, ::4] = 200
-    bands = bands_of_bodies(gradient_histograms(images).numpy())
-    assert [band.shape for band in bands] == [(2, 9 * 5 * 8), (2, 9 * 5 * 8), (2, 9 * 6 * 8)]
-    assert np.linalg.norm(bands[0][0]) == pytest.approx(1) and not bands[2][0].any()
-    assert not any(band[1].any() for band in bands)
+    values = np.arange(2 * 1152, dtype=np.float32).reshape(2, 1152)
+    bands = bands_of_bodies(values)
+    assert [band.shape[1] for _, band in bands] == [9 * 3 * 8] * 4 + [9 * 4 * 8]
+    for rest, band in bands:
+        assert sorted(np.concatenate((rest[0], band[0]))) == values[0].tolist()
+    images = torch.zeros(1, 64, 32, 3, dtype=torch.uint8)
+    images[0, :10, ::4] = 200
+    drawn = bands_of_bodies(gradient_histograms(images).numpy())
+    assert drawn[0][1].any() and not drawn[4][1].any()
+
+
+def test_people_seen_in_both_modalities_are_told_from_strangers() -> None:
+    random = np.random.default_rng(0)
+    who = np.repeat(np.arange(60), 4)
+    modalities = [V] * 240 + [R] * 240
+    body = random.random((120, 1152))
+    both, apart = np.concatenate([who, who]), np.concatenate([who, who + 60])
+    for people, low, high in ((both, 0.1, 0.5), (apart, -0.05, 0.05)):
+        gradients = unit(body[people] + 0.6 * random.random((480, 1152)))
+        labels = made_labels(modalities, both.tolist(), both.tolist())
+        found = measure_matches(parts_of_labels(labels), gradients, gradients, tau=0.8)
+        assert found.beyond_chance is not None and low < found.beyond_chance < high

@@ -80,8 +80,7 @@ def test_measures_that_are_missing_accuse_nobody() -> None:
         ({"torn_share": 0.2}, "bad", "the labels look shuffled"),
         ({"stability": 0.3}, "warning", "still change much"),
         ({"shared": 0}, "warning", "No cluster is matched"),
-        ({"across": {"beyond_chance": 0.002}}, "bad", "may show different people"),
-        ({"across": {"beyond_chance": 0.02}}, "warning", "Most matches across the modalities may be wrong"),
+        ({"across": {"beyond_chance": 0.002}}, "bad", "look no better than chance"),
         (
             {"looks": {"visible": {"looked_at": 90, "wrong": 80}}},
             "warning",
@@ -111,6 +110,14 @@ def test_exchanged_folders_are_called_so() -> None:
 def test_too_few_clusters_say_nothing_about_chance() -> None:
     assert wrong(epoch(across={"beyond_chance": 0.0, "beyond_chance_error": 0.03})) == []
     assert wrong(epoch(across={"beyond_chance": None})) == []
+
+
+def test_how_many_are_matched_is_no_merit_where_matches_are_by_chance() -> None:
+    said = {finding.text: finding.level for finding in diagnose(epoch(across={"beyond_chance": 0.0}))}
+    assert [level for text, level in said.items() if text.startswith("Matched across")] == ["note"]
+    few = epoch(matched_share=0.1)
+    few["infrared"] = {**few["infrared"], "matched_share": 0.2}
+    assert [finding.level for finding in diagnose(few) if "Few clusters" in finding.text] == ["note"]
 
 
 def test_nothing_matched_is_no_fault_before_matching_begins() -> None:

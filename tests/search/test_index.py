@@ -95,7 +95,7 @@ def test_few_tracklets_have_no_chance(capfd: Captured, tmp_path: Path) -> None:
     run = write_finished_run(tmp_path / "run", tmp_path / "data")
     code, _, err = call(capfd, "index", run, "--out", tmp_path / "index")
     assert code == 0, err
-    assert "6 visible tracklets are too few to learn from (30 needed)" in err
+    assert "no calibrated chance: it takes 30 tracklets of a modality to learn from" in err
 
 
 def test_places_that_are_no_index_are_left_alone(capfd: Captured, indexed: Indexed, tmp_path: Path) -> None:
@@ -194,3 +194,29 @@ def test_the_table_can_be_read_by_others(indexed: Indexed) -> None:
     table = pd.read_csv(indexed.folder / "crops.csv")
     assert table["tracklet"].is_monotonic_increasing
     assert table["path"].is_unique
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_crops_of_one_modality_can_be_searched_from_the_other(
+    capfd: Captured, indexed: Indexed, tmp_path: Path, listed: bool
+) -> None:
+    night = tmp_path / "night"
+    shutil.copytree(indexed.data / "infrared", night / "infrared")
+    if listed:
+        table = indexed.truth[indexed.truth["modality"] == "infrared"]
+        table.to_csv(night / "crops.csv", index=False)
+    code, _, err = call(capfd, "index", indexed.run, night, "--out", tmp_path / "index")
+    assert code == 0, err
+    assert ("no calibrated chance: the crops have no tracks" in err) != listed
+    for query, has_chance in [("infrared/04_00.png", listed), (indexed.data / "visible" / "04_00.png", False)]:
+        code, out, err = call(capfd, "search", tmp_path / "index", query, "--json", "--report", tmp_path / "a.html")
+        assert code == 0, err
+        found = json.loads(out)
+        assert {one["modality"] for one in found["matches"]} == {"infrared"}
+        assert all((one["chance"] is not None) == has_chance for one in found["matches"])
+        assert found["calibrated"] == has_chance == (found["why_not"] is None)
+        scores = [one["score"] for one in found["matches"]]
+        assert has_chance or scores == sorted(scores, reverse=True)
+    code, _, err = call(capfd, "run", night, "--out", tmp_path / "run")
+    assert code == 1
+    assert "one modality alone cannot be trained on" in error_line(err)

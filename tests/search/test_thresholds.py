@@ -36,6 +36,11 @@ def test_too_few_pairs_are_said(pairs: int, said: str) -> None:
     assert isinstance(found, Refusal)
     assert "it takes 300 pairs" in found.why
     assert said in found.why
+    assert found.sentence() == found.why
+    guessed = threshold_at(0.01, np.ones(3), np.zeros(pairs), [(0.0, 1.0), (0.1, 1.0)])
+    assert isinstance(guessed, Refusal)
+    assert guessed.estimate == pytest.approx(2.426, abs=1e-3)
+    assert guessed.sentence().endswith("by the law of strangers, uncounted, it would be 2.43")
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1.0])

@@ -1,9 +1,13 @@
 import io
 import time
 
+import numpy as np
 import torch
 from rich.console import Console
+from scipy import sparse
 
+from usvireid.clustering.cluster import Clustered
+from usvireid.clustering.dbscan import dbscan
 from usvireid.display import Display
 from usvireid.training.monitor import Monitor
 
@@ -35,3 +39,13 @@ def test_warnings_are_shown_and_kept() -> None:
     watch = monitor()
     watch.warn("infrared: no cluster")
     assert watch.messages == ["infrared: no cluster"]
+
+
+def test_what_a_recipe_shows_of_its_clustering_is_kept() -> None:
+    watch = monitor()
+    found = dbscan(sparse.csr_matrix((2, 2), dtype=np.float32), eps=0.5, min_samples=1)
+    watch.clustered("visible", Clustered(found, 0.5, None), sparse.csr_matrix((2, 2)))
+    watch.clustered("infrared", Clustered(found, None, "no cluster was found"))
+    assert watch.eps == {"visible": 0.5, "infrared": None}
+    assert watch.shown["visible"].graph is not None and watch.shown["infrared"].graph is None
+    assert watch.messages == ["infrared: no cluster was found"]

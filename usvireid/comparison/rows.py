@@ -25,6 +25,7 @@ _WITHOUT_EFFECT = frozenset(
         "data.cache",
         "data.strict",
         "neighbors.backend",
+        "training.batch",
         "training.keep_checkpoints",
         "evaluation.every",
     }

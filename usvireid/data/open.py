@@ -55,8 +55,10 @@ def open_crops(data: Path, *, layout: str = AUTO, trial: int = 1) -> Crops:
     return survey_crops(data, layout=layout, trial=trial).usable()
 
 
-def survey_crops(data: Path, *, layout: str = AUTO, trial: int = 1) -> Survey:
+def survey_crops(data: Path, *, layout: str = AUTO, trial: int = 1, single: bool = False) -> Survey:
     """Like `open_crops`, but a benchmark's faults are listed and the crops that are there come with them.
+
+    With `single`, one modality alone will do, which cannot be trained on but can be searched.
 
     Raises:
         UsageError: as `open_crops`.
@@ -65,7 +67,7 @@ def survey_crops(data: Path, *, layout: str = AUTO, trial: int = 1) -> Survey:
     if layout not in (AUTO, *names.LAYOUTS):
         raise UsageError(f"unknown format '{layout}'; use one of {', '.join((AUTO, *names.LAYOUTS))}.")
     try:
-        return _survey(data.expanduser(), layout, trial)
+        return _survey(data.expanduser(), layout, trial, single)
     except RuntimeError:
         raise UsageError(f"{data}: there is no such home folder.") from None
     except OSError as error:
@@ -84,7 +86,7 @@ def recognise(folder: Path) -> str:
     return names.OWN
 
 
-def _survey(data: Path, layout: str, trial: int) -> Survey:
+def _survey(data: Path, layout: str, trial: int, single: bool) -> Survey:
     if not data.exists():
         raise UsageError(f"{data}: no such folder or file; give the folder that holds the crops, or a manifest (.csv).")
     if not data.is_dir():
@@ -92,21 +94,21 @@ def _survey(data: Path, layout: str, trial: int) -> Survey:
             raise UsageError(f"{data}: a file; the format {layout} is a folder.")
         if data.suffix.lower() != ".csv":
             raise UsageError(f"{data}: neither a folder nor a manifest; a manifest is a table whose name ends in .csv.")
-        return Survey(read_manifest(data))
+        return Survey(read_manifest(data, single=single))
     if layout == AUTO:
         layout = recognise(data)
     surveys: dict[str, Callable[[], Survey]] = {
         names.SYSU_MM01: lambda: survey_sysu_mm01(data),
         names.REGDB: lambda: survey_regdb(data, trial),
         names.LLCM: lambda: survey_llcm(data),
-        names.OWN: lambda: Survey(_own(data)),
+        names.OWN: lambda: Survey(_own(data, single)),
     }
     return surveys[layout]()
 
 
-def _own(data: Path) -> Crops:
+def _own(data: Path, single: bool) -> Crops:
     if (data / names.MANIFEST_FILE).is_file():
-        return read_manifest(data / names.MANIFEST_FILE)
+        return read_manifest(data / names.MANIFEST_FILE, single=single)
     if (data / names.DEMO_FILE).is_file():
         raise DataError(_unfinished_demo(data))
     if (data / names.FOOTAGE_FILE).is_file():
@@ -123,7 +125,7 @@ def _own(data: Path) -> Crops:
         for name in subfolders(data):
             if (layout := recognise(data / name)) != names.OWN:
                 raise DataError(f"{data}: no crops, but the folder '{name}' in it holds {layout}; give that one.")
-    return read_folder(data)
+    return read_folder(data, single=single)
 
 
 def _unfinished_demo(data: Path) -> str:

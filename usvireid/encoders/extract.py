@@ -14,6 +14,7 @@ from usvireid.devices import Compute
 from usvireid.encoders.features import Features
 from usvireid.errors import UsvireidError
 from usvireid.names import MODALITIES
+from usvireid.processes import acting
 
 
 @torch.inference_mode()
@@ -29,6 +30,8 @@ def extract(
 ) -> Features:
     """The feature of every crop, each through the stream of its own modality.
 
+    Within a joint task the processes share the batches; the batches are those of a single one, and so are the features.
+
     Args:
         encoder: takes a mapping from modality to images and returns `Encoded`.
         crops: N crops.
@@ -43,23 +46,27 @@ def extract(
     """
     was_training = encoder.training
     encoder.eval()
+    group = acting()
+    blocks = _blocks(crops, batch)
     parts: list[torch.Tensor] = []
-    order = np.concatenate([crops.rows_of(modality) for modality in MODALITIES])
-    for modality in MODALITIES:
-        rows = crops.rows_of(modality)
-        for start in range(0, len(rows), batch):
-            part = rows[start : start + batch]
+    for turn in range(0, len(blocks), group.size):
+        if turn + group.rank < len(blocks):
+            modality, part = blocks[turn + group.rank]
             pixels = torch.from_numpy(images(part)).to(compute.device, non_blocking=True).permute(0, 3, 1, 2)
             with compute.autocast():
                 features = encoder({modality: pixels}).features
                 if mirror:
                     features = functional.normalize(features + encoder({modality: pixels.flip(3)}).features)
             parts.append(features.float())
-            progress(len(part))
+        progress(sum(len(part) for _, part in blocks[turn : turn + group.size]))
     encoder.train(was_training)
-    gathered = torch.cat(parts).cpu().numpy() if parts else np.zeros((0, 1), dtype=np.float32)
-    array = np.empty_like(gathered)
-    array[order] = gathered
+    own = torch.cat(parts).cpu().numpy() if parts else None
+    found = group.gather_objects(own)
+    width = next((values.shape[1] for values in found if values is not None), 1)
+    array = np.empty((len(crops), width), dtype=np.float32)
+    for rank, values in enumerate(found):
+        if values is not None:
+            array[np.concatenate([part for _, part in blocks[rank :: group.size]])] = values
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise UsvireidError(
@@ -67,3 +74,13 @@ def extract(
             "lower optimizer.learning_rate or use precision float32."
         )
     return Features(values=array, crops=crops)
+
+
+def _blocks(crops: Crops, batch: int) -> list[tuple[str, np.ndarray]]:
+    """The batches: a modality, and rows of it (int64, at most `batch`)."""
+    return [
+        (modality, rows[start : start + batch])
+        for modality in MODALITIES
+        for rows in [crops.rows_of(modality)]
+        for start in range(0, len(rows), batch)
+    ]

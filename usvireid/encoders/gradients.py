@@ -21,8 +21,8 @@ _BINS = 9
 """Directions between 0 and 180 degrees; which side is brighter is left out on purpose."""
 _GRID = (16, 8)
 """Cells, rows by columns, whatever the size of the crops."""
-_BANDS = (slice(0, 5), slice(5, 10), slice(10, 16))
-"""Rows of cells of the bands of a body."""
+_BANDS = ((0, 3), (3, 6), (6, 9), (9, 12), (12, 16))
+"""Rows of cells of the bands of a body, first and one after the last."""
 
 
 @torch.inference_mode()
@@ -78,19 +78,19 @@ def gradient_features(
     return Features(values, crops)
 
 
-def bands_of_bodies(values: np.ndarray) -> list[np.ndarray]:
-    """The descriptor of three bands of the crops, about head and chest, hips, and legs, each as unit rows.
+def bands_of_bodies(values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The descriptor without a horizontal band of the body, and that band alone, for each of five bands.
 
     Args:
-        values: float32, N x 1152; rows of `gradient_histograms`.
+        values: float32, N x 1152; rows of `gradient_histograms`, or means of some.
 
     Returns:
-        float32, N x D each; a row is zero where its band is flat.
+        From head to feet, (the rest, the band), float32 N x D each; not of unit length.
     """
     cells = values.reshape(len(values), _BINS, *_GRID)
-    bands = []
-    for band in _BANDS:
-        flat = cells[:, :, band].reshape(len(values), -1)
-        length = np.sqrt(np.einsum("nd,nd->n", flat, flat))[:, None]
-        bands.append(np.asarray(np.divide(flat, length, out=np.zeros_like(flat), where=length > 0), dtype=np.float32))
-    return bands
+    row = np.arange(_GRID[0])
+    found = []
+    for start, end in _BANDS:
+        inside = (row >= start) & (row < end)
+        found.append((cells[:, :, ~inside].reshape(len(values), -1), cells[:, :, inside].reshape(len(values), -1)))
+    return found

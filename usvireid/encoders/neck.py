@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,10 +22,23 @@ class Neck(nn.BatchNorm1d):
     def __init__(self, width: int) -> None:
         super().__init__(width)
         self.bias.requires_grad_(False)
+        self._held: list[Encoded] | None = None
+
+    @contextmanager
+    def held_back(self) -> Iterator[list[Encoded]]:
+        """Let everything pass for a while; what was passed on, with the pooled maps in every place, is listed."""
+        self._held = []
+        try:
+            yield self._held
+        finally:
+            self._held = None
 
     def forward(self, pooled: Tensor, **extra: Tensor) -> Encoded:  # type: ignore[override]  # an Encoded, not a Tensor
         """From pooled maps (float, B x D) and anything an encoder wants to hand on."""
         with torch.autocast(pooled.device.type, enabled=False):
             pooled = pooled.float()
+            if self._held is not None:
+                self._held.append(Encoded(pooled=pooled, necked=pooled, features=pooled, extra=extra))
+                return self._held[-1]
             necked = super().forward(pooled)
             return Encoded(pooled=pooled, necked=necked, features=functional.normalize(necked), extra=extra)

@@ -21,6 +21,8 @@ def refuse_missing() -> None:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise UsvireidError(
-                f"footage needs {called}, which does not load ({error}); `pip install 'usvireid[video]'` installs it."
-            ) from None
+            remedy = "`pip install 'usvireid[video]'` installs it"
+            if module == "cv2" and ".so" in str(error):
+                # The usual build draws windows; machines without a screen lack what it draws them with.
+                remedy = "`pip install --force-reinstall --no-deps 'opencv-python-headless<5'` needs no such library"
+            raise UsvireidError(f"footage needs {called}, which does not load ({error}); {remedy}.") from None

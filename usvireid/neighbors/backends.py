@@ -12,6 +12,7 @@ import torch
 from usvireid.neighbors.candidates import Candidates, ScoreBlock, rounding_errors
 from usvireid.neighbors.distances import squared_norms
 from usvireid.neighbors.tensors import as_tensor
+from usvireid.portion import Portion
 
 Device = TypeVar("Device")
 
@@ -22,7 +23,9 @@ _LARGEST_COLUMNS = 65536
 _SMALLEST_GPU_SCRATCH = 64 * 2**20
 
 
-def search_torch(values: np.ndarray, width: int, devices: list[torch.device], block_bytes: int) -> Candidates:
+def search_torch(
+    values: np.ndarray, width: int, devices: list[torch.device], block_bytes: int, portion: Portion | None = None
+) -> Candidates:
     """The `width` columns of smallest score of every row, by matrix products on the devices, which share the rows.
 
     Args:
@@ -30,6 +33,7 @@ def search_torch(values: np.ndarray, width: int, devices: list[torch.device], bl
         width: columns to find, at most N.
         devices: at least one; any device of PyTorch will do. Each holds a copy of `values`.
         block_bytes: bound on the temporary memory of each device.
+        portion: the rows to search for; what is returned of others means nothing. None: all.
     """
     whole, norms = as_tensor(values), as_tensor(squared_norms(values).astype(np.float32))
     found = _empty(values, width)
@@ -45,7 +49,7 @@ def search_torch(values: np.ndarray, width: int, devices: list[torch.device], bl
             found.scores[low:high] = scores.cpu().numpy()
             found.ids[low:high] = ids.cpu().numpy()
 
-    _share_rows(len(values), devices, search)
+    _share_rows(portion or Portion.whole(len(values)), devices, search)
     return found
 
 
@@ -83,22 +87,25 @@ def torch_scores(values: np.ndarray, device: torch.device) -> ScoreBlock:
     return score
 
 
-def search_faiss_cpu(values: np.ndarray, width: int, block_bytes: int) -> Candidates:
-    """The `width` columns of smallest score of every row, by FAISS on the CPU."""
+def search_faiss_cpu(values: np.ndarray, width: int, block_bytes: int, portion: Portion | None = None) -> Candidates:
+    """The `width` columns of smallest score of every row, or of those of a portion, by FAISS on the CPU."""
     import faiss
 
     found = _empty(values, width)
+    portion = portion or Portion.whole(len(values))
     step = max(1, block_bytes // (16 * width))
-    for low in range(0, len(values), step):
-        part = slice(low, low + step)
+    for low in range(portion.start, portion.stop, step):
+        part = slice(low, min(low + step, portion.stop))
         found.scores[part], found.ids[part] = faiss.knn(values[part], values, width)
     return found
 
 
-def search_faiss_gpu(values: np.ndarray, width: int, gpus: list[int], block_bytes: int) -> Candidates:
-    """The `width` columns of smallest score of every row, by FAISS on the GPUs, which share the rows.
+def search_faiss_gpu(
+    values: np.ndarray, width: int, gpus: list[int], block_bytes: int, portion: Portion | None = None
+) -> Candidates:
+    """The `width` columns of smallest score of every row, or of those of a portion, by FAISS on the GPUs.
 
-    Each GPU holds a copy of `values`. `width` is at most `FAISS_GPU_LARGEST_WIDTH`.
+    The GPUs share the rows, and each holds a copy of `values`. `width` is at most `FAISS_GPU_LARGEST_WIDTH`.
     """
     import faiss
 
@@ -116,7 +123,7 @@ def search_faiss_gpu(values: np.ndarray, width: int, gpus: list[int], block_byte
             part = slice(low, min(low + step, stop))
             found.scores[part], found.ids[part] = index.search(values[part], width)
 
-    _share_rows(len(values), gpus, search)
+    _share_rows(portion or Portion.whole(len(values)), gpus, search)
     return found
 
 
@@ -125,8 +132,8 @@ def _empty(values: np.ndarray, width: int) -> Candidates:
     return Candidates(np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32), rounding_errors(values))
 
 
-def _share_rows(count: int, devices: list[Device], search: Callable[[Device, int, int], None]) -> None:
+def _share_rows(portion: Portion, devices: list[Device], search: Callable[[Device, int, int], None]) -> None:
     """Give each device a consecutive share of the rows, all at the same time."""
-    bounds = [count * part // len(devices) for part in range(len(devices) + 1)]
+    bounds = [portion.start + len(portion) * part // len(devices) for part in range(len(devices) + 1)]
     with ThreadPoolExecutor(len(devices)) as pool:
         list(pool.map(search, devices, bounds[:-1], bounds[1:]))

@@ -34,7 +34,15 @@ class _Search:
     locks: list[threading.Lock]
 
 
-def search_halves(values: np.ndarray, width: int, block_bytes: int, *, coarse: np.ndarray | None = None) -> Candidates:
+def search_halves(
+    values: np.ndarray,
+    width: int,
+    block_bytes: int,
+    *,
+    coarse: np.ndarray | None = None,
+    band: int | None = None,
+    share: tuple[int, int] = (0, 1),
+) -> Candidates:
     """The `width` columns of smallest score of every row.
 
     Blocks of inner products on and above the diagonal, half of the whole matrix, are computed by `torch.mm` and offered
@@ -45,9 +53,12 @@ def search_halves(values: np.ndarray, width: int, block_bytes: int, *, coarse: n
         width: columns to find, at most N.
         block_bytes: bound on the blocks of all threads together.
         coarse: `coarse_errors(values)` to compute the products in bfloat16; in float32 if not given.
+        band: rows of a block; `band_of(block_bytes)` if not given.
+        share: (n, of): compute the n-th of `of` shares of the blocks, counted from 0; one may find less than `width`
+            columns for a row, and leaves places of score infinity.
     """
     count, workers = len(values), worker_count()
-    band = int(min(_BAND, max(_SMALLEST, (block_bytes / (_BYTES * _BANDS_ACROSS * workers)) ** 0.5)))
+    band = band or band_of(block_bytes)
     # An unfilled place has an infinite score, so that any column replaces it.
     best = Candidates(
         ids=np.full((count, width), -1, dtype=np.int32),
@@ -57,11 +68,16 @@ def search_halves(values: np.ndarray, width: int, block_bytes: int, *, coarse: n
     locks = [threading.Lock() for _ in range(0, count, band)]
     tensor = as_tensor(values).to(torch.float32 if coarse is None else torch.bfloat16)
     search = _Search(tensor, squared_norms(values).astype(np.float32), best, band, locks)
-    blocks = iter(_blocks(count, band))
+    blocks = iter(_blocks(count, band)[share[0] :: share[1]])
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(_work, search, blocks) for _ in range(workers)]:
             done.result()
     return best
+
+
+def band_of(block_bytes: int) -> int:
+    """The rows of a block that keep the blocks of all threads together within a bound."""
+    return int(min(_BAND, max(_SMALLEST, (block_bytes / (_BYTES * _BANDS_ACROSS * worker_count())) ** 0.5)))
 
 
 def _blocks(count: int, band: int) -> list[tuple[int, int, int, int]]:

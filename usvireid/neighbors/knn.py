@@ -11,26 +11,16 @@ import torch
 
 from usvireid.errors import DataError, UsageError
 from usvireid.neighbors import probe
-from usvireid.neighbors.backends import (
-    FAISS_GPU_LARGEST_WIDTH,
-    search_faiss_cpu,
-    search_faiss_gpu,
-    search_torch,
-    torch_scores,
-)
+from usvireid.neighbors.backends import FAISS_GPU_LARGEST_WIDTH, torch_scores
 from usvireid.neighbors.candidates import Candidates, ReducedPrecisionError, nearest
 from usvireid.neighbors.coarse import coarse_errors, coarse_width
 from usvireid.neighbors.distances import squared_norms
-from usvireid.neighbors.halves import search_halves
+from usvireid.neighbors.shared import FAISS_CPU, FAISS_GPU, TORCH_CPU, TORCH_CUDA, shared_search
 from usvireid.neighbors.tensors import full_float32, one_thread_each
 
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
-FAISS_GPU = "faiss-gpu"
-TORCH_CUDA = "torch-cuda"
-FAISS_CPU = "faiss-cpu"
-TORCH_CPU = "torch-cpu"
 BACKENDS = (FAISS_GPU, TORCH_CUDA, FAISS_CPU, TORCH_CPU)
 
 _LARGEST_SQUARED_LENGTH = 5e37
@@ -206,15 +196,19 @@ def _searches(
 ) -> Iterator[Callable[[], Candidates]]:
     """The searches of a back end, each to be tried if the one before is found to be imprecise."""
     width = min(_width(k), len(values))
+
+    def search(kind: str, width: int = width, coarse: np.ndarray | None = None) -> Callable[[], Candidates]:
+        return lambda: shared_search(values, width, kind, gpus, block_bytes, coarse)
+
     if backend == FAISS_GPU:
-        yield lambda: search_faiss_gpu(values, width, gpus, block_bytes)
+        yield search(FAISS_GPU)
     if backend in (FAISS_GPU, TORCH_CUDA):
-        yield lambda: search_torch(values, width, [torch.device("cuda", gpu) for gpu in gpus], block_bytes)
+        yield search(TORCH_CUDA)
     if backend == FAISS_CPU:
-        yield lambda: search_faiss_cpu(values, width, block_bytes)
+        yield search(FAISS_CPU)
     if backend == TORCH_CPU:
         errors = coarse_errors(values)
         coarse = coarse_width(values, k, errors)
         if coarse is not None:
-            yield lambda: search_halves(values, min(coarse, len(values)), block_bytes, coarse=errors)
-        yield lambda: search_halves(values, width, block_bytes)
+            yield search(TORCH_CPU, min(coarse, len(values)), errors)
+        yield search(TORCH_CPU)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from usvireid import names
 from usvireid.quality.parts import Parts
@@ -40,12 +41,9 @@ class Seats:
 def centres_of(values: np.ndarray, parts: Parts) -> np.ndarray:
     """The mean feature of each part (float32, K x D), not of unit length."""
     rows = np.flatnonzero(parts.part >= 0)
-    rows = rows[np.argsort(parts.part[rows], kind="stable")]
-    if not len(rows):
-        return np.zeros((0, values.shape[1]), dtype=np.float32)
-    starts = np.concatenate([[0], np.cumsum(parts.sizes)[:-1]])
-    sums = np.add.reduceat(values[rows], starts, axis=0, dtype=np.float32)
-    return np.asarray(sums / parts.sizes[:, None], dtype=np.float32)
+    shape = (len(parts), len(values))
+    member = sparse.csr_array((np.ones(len(rows), dtype=np.float32), (parts.part[rows], rows)), shape=shape)
+    return np.asarray(member @ values / np.maximum(parts.sizes, 1)[:, None], dtype=np.float32)
 
 
 def seats(values: np.ndarray, parts: Parts) -> Seats:

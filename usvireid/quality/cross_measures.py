@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from usvireid import names
 from usvireid.encoders.gradients import bands_of_bodies
 from usvireid.matching.brst import select
 from usvireid.matching.clustered import ClusteredFeatures
 from usvireid.matching.similarity import unit_rows
-from usvireid.quality.link_cues import CrossSimilarity, Links, links_of
+from usvireid.quality.crop_cues import centres_of
+from usvireid.quality.link_cues import CrossSimilarity, Links, centred_values, links_of, scaled_similarity
 from usvireid.quality.parts import Parts
 
 
@@ -45,8 +45,8 @@ class MatchMeasures:
             below 0 most links are not even that.
         gradient_margin: the same by the gradient descriptor.
         signals_agree: share of the clusters that choose the same partner by the network and by the gradient descriptor.
-        beyond_chance: by how much three bands of bodies, each by itself, agree on who is who across the modalities,
-            more than their general likeness explains; see `beyond_chance`. About 0 where nobody is in both modalities.
+        beyond_chance: by how much the bands of bodies agree on who is who across the modalities, more than their
+            general likeness explains; see `beyond_chance`. About 0 where nobody is in both modalities.
         beyond_chance_error: its standard error.
     """
 
@@ -98,30 +98,30 @@ def measure_matches(parts: Parts, network: np.ndarray, gradients: np.ndarray | N
     )
 
 
-def beyond_chance(signals: Sequence[np.ndarray]) -> tuple[float, float] | None:
+def beyond_chance(signals: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float] | None:
     """Whether independent signals agree on partners more than their general likeness explains.
 
     The partner that a cluster has by one signal is looked up in another: the share of clusters there that are less
     alike, 1 if it is the nearest there too, 1/2 on average if the two have nothing to do with each other. Camera, size
-    and posture make any two signals a little alike, partners or not: with a correlation of r over all pairs, in
-    standard normal terms, a value of z in the one stands for r z in the other with a variance of 1 - r^2, so the share
-    that is to be expected is Phi(r z / sqrt(2 - r^2)). What is more than that only people seen in both explain, for a
-    pair of clusters of one person is alike in all signals at once.
+    and posture make any two signals a little alike, partners or not: with a correlation of r over all pairs, in normal
+    scores, a score of z in the one stands for r z in the other with a variance of 1 - r^2, so the share that is to be
+    expected is Phi(r z / sqrt(2 - r^2)). What is more than that only people seen in both explain, for a pair of
+    clusters of one person is alike in all signals at once.
 
     Args:
-        signals: float, V x R each, two or more; similarity of all visible with all infrared clusters by each signal.
+        signals: pairs of float, V x R; similarity of all visible with all infrared clusters by a signal that chooses
+            and by one that is asked.
 
     Returns:
-        The mean of (share - expected share) over all ordered pairs of signals and both directions, and its standard
-        error, as if every cluster were one observation; None with fewer than 3 clusters in a modality.
+        The mean of (share - expected share) over the pairs of signals and both directions, and its standard error, as
+        if every cluster were one observation; None with fewer than 3 clusters in a modality.
     """
-    if min(signals[0].shape) < 3:
+    if min(signals[0][0].shape) < 3:
         return None
     found = []
-    for turned in (signals, [signal.T for signal in signals]):
-        standard = [_standard(signal) for signal in turned]
-        ordered = list(permutations(standard, 2))
-        found.append(sum((_excess(*pair) for pair in ordered), np.zeros(len(standard[0]))) / len(ordered))
+    for turned in (signals, [(chooses.T, asked.T) for chooses, asked in signals]):
+        excess = [_excess(_standard(chooses), _standard(asked)) for chooses, asked in turned]
+        found.append(np.mean(excess, axis=0))
     every = np.concatenate(found)
     return float(every.mean()), float(every.std(ddof=1) / np.sqrt(len(every)))
 
@@ -135,15 +135,23 @@ def _excess(chosen: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def _standard(matrix: np.ndarray) -> np.ndarray:
-    """Each row with mean 0 and variance 1; a row that does not vary is 0."""
-    moved = matrix - matrix.mean(axis=1, keepdims=True)
-    spread = moved.std(axis=1, keepdims=True)
-    return np.asarray(np.divide(moved, spread, out=np.zeros_like(moved), where=spread > 0))
+    """Each row as normal scores: the normal quantiles of its ranks. A partner that stands far out counts as the first.
+
+    Were it left far out, the partners alone would make the two signals alike, and be taken off as likeness.
+    """
+    rank = np.argsort(np.argsort(matrix, axis=1, kind="stable"), axis=1, kind="stable")
+    return np.asarray(ndtri((rank + 0.5) / matrix.shape[1]))
 
 
-def _by_bands(gradients: np.ndarray, parts: Parts) -> list[np.ndarray]:
-    """The similarity of clusters by each band of the gradient descriptor."""
-    return [CrossSimilarity(band, parts).matrix for band in bands_of_bodies(gradients)]
+def _by_bands(gradients: np.ndarray, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The similarity of clusters by the gradient descriptor without a band of the body, and by that band alone."""
+    centres = centres_of(centred_values(gradients, parts), parts)
+    visible, infrared = (parts.of_modality(number) for number in range(len(names.MODALITIES)))
+
+    def similarity(of_parts: np.ndarray) -> np.ndarray:
+        return scaled_similarity(of_parts[visible], of_parts[infrared])
+
+    return [(similarity(rest), similarity(band)) for rest, band in bands_of_bodies(centres)]
 
 
 def _mutual(matrix: np.ndarray) -> float:

@@ -67,8 +67,9 @@ def measure_epoch(
     for modality in names.MODALITIES:
         found[modality] |= _on_graph(modality, seen, settings)
     if seen.features is not None:
+        silhouette = seats(seen.features.values, parts).silhouette
         for number, modality in enumerate(names.MODALITIES):
-            found[modality] |= _seating(seen.features.values, parts, number)
+            found[modality] |= _seating(silhouette, parts, number)
         gradients = None if seen.gradients is None else seen.gradients.values
         found["across"] |= asdict(measure_matches(parts, seen.features.values, gradients, settings.matching.tau))
     return found
@@ -147,11 +148,10 @@ def _on_graph(modality: str, seen: Seen, settings: Settings) -> dict[str, Any]:
     return {"eps": shown.result.eps, **asdict(measured)}
 
 
-def _seating(values: np.ndarray, parts: Parts, number: int) -> dict[str, Any]:
+def _seating(silhouette: np.ndarray, parts: Parts, number: int) -> dict[str, Any]:
     """How the labelled crops of one modality sit among its identities, by the network."""
     mine = (parts.crop_modality == number) & (parts.crop_identity >= 0)
-    silhouette = seats(values, parts).silhouette[mine]
-    known = silhouette[np.isfinite(silhouette)]
+    known = silhouette[mine & np.isfinite(silhouette)]
     return {
         "seat": float(known.mean()) if len(known) else None,
         "misplaced_share": float((known < 0).mean()) if len(known) else None,

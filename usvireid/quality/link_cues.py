@@ -83,9 +83,8 @@ class CrossSimilarity:
     def __init__(self, values: np.ndarray, parts: Parts) -> None:
         self.parts = parts
         self.numbers = [parts.of_modality(number) for number in range(len(names.MODALITIES))]
-        centres = centres_of(_centred(values, parts), parts)
-        visible, infrared = (unit_rows(centres[numbers]) for numbers in self.numbers)
-        self.matrix = csls(np.asarray(visible @ infrared.T, dtype=np.float32), _CSLS_K)
+        centres = centres_of(centred_values(values, parts), parts)
+        self.matrix = scaled_similarity(centres[self.numbers[0]], centres[self.numbers[1]])
 
     def margins(self, links: Links) -> LinkMargins:
         """The margins of links; parts of the same identity are no rivals, without a rival a margin is 1."""
@@ -110,7 +109,13 @@ class CrossSimilarity:
         return Links(visible[apart], infrared[apart], np.zeros(int(apart.sum()), dtype=bool))
 
 
-def _centred(values: np.ndarray, parts: Parts) -> np.ndarray:
+def scaled_similarity(visible: np.ndarray, infrared: np.ndarray) -> np.ndarray:
+    """The locally scaled cosines (`similarity.csls`) of all visible with all infrared centres (float32, V x R)."""
+    return csls(np.asarray(unit_rows(visible) @ unit_rows(infrared).T, dtype=np.float32), _CSLS_K)
+
+
+def centred_values(values: np.ndarray, parts: Parts) -> np.ndarray:
+    """Rows (float32, N x D) less the mean of their modality, of unit length again; those of a lone part as they are."""
     moved = values.copy()
     for modality in range(len(names.MODALITIES)):
         rows = np.flatnonzero(parts.crop_modality == modality)

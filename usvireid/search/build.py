@@ -22,7 +22,7 @@ from usvireid.encoders.extract import extract
 from usvireid.layers import make_settings
 from usvireid.loading import Data, open_data
 from usvireid.search import folder as files
-from usvireid.search.calibration import LEAST_TRACKLETS, Calibration, calibrate
+from usvireid.search.calibration import LEAST_TRACKLETS, Calibration, calibrate, calibrated_kinds
 from usvireid.search.flat_file import FlatWriter, read_flat
 from usvireid.search.free_truth import KnownPairs, known_pairs
 from usvireid.search.gallery import Gallery, make_gallery
@@ -34,6 +34,8 @@ from usvireid.trained import Trained, open_trained
 
 _BLOCK = 2048
 """Crops whose features are held at a time."""
+_PICTURES = 64
+"""Crops whose pixels are held at a time for their thumbnails."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def index_run(run: Path, data: Path | None, out: Path, device: str | None, displ
     crops_at = data or trained.run.data
     files.refuse_other(out, crops_at)
     compute = choose_compute(settings.device, settings.precision)
-    opened = open_data(crops_at, settings, display)
+    opened = open_data(crops_at, settings, display, once=True, single=True)
     tracklets, order = in_tracklets(opened.crops)
     travel = settings.constraints.travel
     source = _Source(trained, tracklets, opened.rows(order), compute, {} if travel is None else read_travel(travel))
@@ -98,11 +100,13 @@ def _write_crops(folder: Path, source: _Source, display: Display) -> np.ndarray:
         features = FlatWriter(features_file, len(crops), encoder.width)
         pictures = ThumbnailWriter(pictures_file)
         for low in range(0, len(crops), _BLOCK):
-            part = source.data.rows(np.arange(low, min(low + _BLOCK, len(crops))))
+            rows = np.arange(low, min(low + _BLOCK, len(crops)))
+            part = source.data.rows(rows)
             found = extract(encoder, part.crops, part.images, source.compute, batch=batch, progress=advance)
             features.add(found.values)
-            for row in range(low, low + len(part.crops)):
-                pictures.add(images(np.array([row]))[0])
+            for start in range(0, len(rows), _PICTURES):
+                for picture in images(rows[start : start + _PICTURES]):
+                    pictures.add(picture)
         features.close()
     content = content_digests(crops, cache_folder(source.trained.run.settings.data.cache), workers=4).content
     table = crops.table[list(TABLE_COLUMNS)].copy()
@@ -150,13 +154,9 @@ def _sums(features: np.ndarray, tracklets: Tracklets) -> np.ndarray:
 def _why_not(tracklets: Tracklets, gallery: Gallery) -> str | None:
     """Why scores are not calibrated, in one line; None where they are."""
     if not pd.notna(tracklets.column(names.TRACK)).any():
-        return "the crops have no tracks, so nothing is known of who is the same; the score is the similarity alone"
-    for side, modality in zip(gallery.sides, names.MODALITIES, strict=True):
-        if side.stop - side.start < LEAST_TRACKLETS:
-            return (
-                f"{side.stop - side.start} {modality} tracklets are too few to learn from ({LEAST_TRACKLETS} needed); "
-                "the score is the similarity alone"
-            )
+        return "the crops have no tracks, so nothing is known of who is the same"
+    if not calibrated_kinds(gallery):
+        return f"it takes {LEAST_TRACKLETS} tracklets of a modality to learn from"
     return None
 
 

@@ -40,8 +40,8 @@ _COARSE: Final = 5
 """Fine steps in a step of the fit."""
 _CENTRE: Final = (0.1, 0.9)
 """The middle of all pairs."""
-_MOST_PAIRS: Final = 2 * 10**8
-"""Pairs that are looked at; of larger galleries a part of the tracklets, drawn at random, meets all."""
+_MOST_PAIRS: Final = 5 * 10**7
+"""Pairs of a kind that are looked at; of larger galleries a part of the tracklets, drawn at random, meets all."""
 _ROWS: Final = 256
 
 
@@ -89,9 +89,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The three curves, by `kind_name`."""
+    """A curve for each kind of pair that there are enough of, by `kind_name`."""
 
     curves: Mapping[str, Curve]
+
+    def covers(self, query: str, modalities: np.ndarray) -> bool:
+        """Whether there is a curve for a query and each of these tracklets' modalities."""
+        return all(kind_name(query, str(modality)) in self.curves for modality in np.unique(modalities.astype(str)))
 
     def chance(self, scores: np.ndarray, query: str, modalities: np.ndarray) -> np.ndarray:
         """The chance that each tracklet is the query's person.
@@ -99,12 +103,13 @@ class Calibration:
         Args:
             scores: float32, T; standard scores.
             query: modality of the query.
-            modalities: of the tracklets, T, as text.
+            modalities: of the tracklets, T, as text; `covers` has to hold for them.
         """
         found = np.empty(len(scores), dtype=np.float64)
         for modality in names.MODALITIES:
             rows = modalities == modality
-            found[rows] = self.curves[kind_name(query, modality)](scores[rows])
+            if rows.any():
+                found[rows] = self.curves[kind_name(query, modality)](scores[rows])
         return found
 
 
@@ -114,11 +119,17 @@ def kind_name(one: str, other: str) -> str:
     return f"{first}-{second}"
 
 
+def calibrated_kinds(gallery: Gallery) -> list[tuple[int, int]]:
+    """The kinds of pairs that there are enough of, as in `KINDS`."""
+    enough = [part.stop - part.start >= LEAST_TRACKLETS for part in gallery.sides]
+    return [(one, other) for one, other in KINDS if enough[one] and enough[other]]
+
+
 def calibrate(gallery: Gallery, known: KnownPairs, *, device: str = "cpu", seed: int = 0) -> Calibration:
     """Learn the chance of each kind of pair.
 
     Args:
-        gallery: at least `LEAST_TRACKLETS` tracklets of each modality.
+        gallery: the tracklets; kinds of pairs of which a side has too few get no curve.
         known: pairs of which is known what they are. Those of two people are taken out of the count, and give the law
             where there are enough; those of one person are added to the pairs of their modality, since a query is one
             more sight of somebody.
@@ -126,7 +137,7 @@ def calibrate(gallery: Gallery, known: KnownPairs, *, device: str = "cpu", seed:
         seed: of the choice of tracklets where there are too many pairs.
     """
     curves = {}
-    for one, other in KINDS:
+    for one, other in calibrated_kinds(gallery):
         counts = _count(gallery, known, one, other, device, seed)
         same, _ = known.of_kind(one, other)
         law = _law(known.different, counts, len(gallery))

@@ -61,20 +61,23 @@ def reliability_chart(found: Mapping[str, Sequence[Bin]]) -> Chart | None:
     return Chart(title, [Key(name, name, stroke) for name, stroke in zip(found, strokes, strict=False)], svg)
 
 
-def chance_chart(calibration: Calibration, query: str) -> Chart:
-    """The chance by standard score, of the tracklets of either modality for a query of one.
+def chance_chart(calibration: Calibration, query: str) -> Chart | None:
+    """The chance by standard score, of the tracklets of either modality for a query of one; None without a curve.
 
     Args:
         calibration: the curves.
         query: modality of the query.
     """
     title = "Which score has which chance?"
-    ends = [curve.score for curve in calibration.curves.values()]
+    modalities = [name for name in names.MODALITIES if kind_name(query, name) in calibration.curves]
+    ends = [calibration.curves[kind_name(query, name)].score for name in modalities]
+    if not modalities:
+        return None
     scores = np.linspace(0, max(5.0, min(7.0, max(end[-1] for end in ends))), 101)
     keys, words = [], []
     with page_style(title):
         figure, axes = _axes("standard score", "chance")
-        for place, modality in enumerate(names.MODALITIES):
+        for place, modality in enumerate(modalities):
             stroke: Stroke = "solid" if place == 0 else "dashed"
             chance = calibration.curves[kind_name(query, modality)](scores)
             axes.plot(scores, chance, color=stand_in(modality), linestyle=_DASHES[stroke], linewidth=1.8, clip_on=False)

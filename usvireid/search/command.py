@@ -65,7 +65,7 @@ def search_index(
     for fact in query.facts:
         display.say(f"{query.title}: {fact}")
     if isinstance(found.threshold, Refusal):
-        display.warn(found.threshold.why)
+        display.warn(found.threshold.sentence())
     if target is not None:
         write_atomically(target, search_page(found, index))
         display.say(f"report: {target}")

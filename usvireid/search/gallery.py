@@ -67,7 +67,9 @@ class Gallery:
             mean, spread = (known.mean(), max(known.std(), LEAST_SPREAD)) if len(known) else (0.0, 1.0)
             of_query = (similarity[part] - mean) / spread
             of_tracklets = (similarity[part] - self.mean[part, side]) / self.spread[part, side]
-            found[part] = (of_query + of_tracklets) / 2
+            known_side = self.sides[side].stop > self.sides[side].start
+            # Without anybody of the query's modality in the gallery nothing is known of what tracklets reach with it.
+            found[part] = (of_query + of_tracklets) / 2 if known_side else of_query
         return found
 
     def pair_scores(self, ones: np.ndarray, others: np.ndarray) -> np.ndarray:

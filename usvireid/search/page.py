@@ -50,7 +50,7 @@ def search_page(found: Found, index: Index) -> bytes:
         pictures=[data_uri(jpeg) for jpeg in found.query.pictures[:_CROPS]],
         hidden=max(len(found.query.pictures) - _CROPS, 0),
         rows=[_row(match, index) for match in found.matches],
-        refused=found.threshold.why if isinstance(found.threshold, Refusal) else None,
+        refused=found.threshold.sentence() if isinstance(found.threshold, Refusal) else None,
         charts=_charts(index, found.query.modality),
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         version=usvireid.__version__,

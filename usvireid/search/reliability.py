@@ -52,9 +52,9 @@ def reliability(calibration: Calibration, known: KnownPairs) -> dict[str, list[B
     found = {}
     for side, modality in enumerate(names.MODALITIES):
         same, different = known.of_kind(side, side)
-        if not len(same) or not len(different):
+        curve = calibration.curves.get(kind_name(modality, modality))
+        if curve is None or not len(same) or not len(different):
             continue
-        curve = calibration.curves[kind_name(modality, modality)]
         share = min(max(curve.prior, 1e-6), 1 - 1e-6)
         found[modality] = _bins(curve(same), curve(different), share)
     return found

@@ -10,6 +10,7 @@ import pandas as pd
 
 from usvireid import names
 from usvireid.errors import UsageError
+from usvireid.search.calibration import LEAST_TRACKLETS
 from usvireid.search.folder import TRACKLETS, damaged
 from usvireid.search.gallery import unit
 from usvireid.search.index import Index
@@ -85,6 +86,7 @@ class Found:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         known = self.threshold if isinstance(self.threshold, Threshold) else None
+        refused = self.threshold if isinstance(self.threshold, Refusal) else None
         return {
             "query": {"title": self.query.title, "modality": self.query.modality, "facts": list(self.query.facts)},
             "modality": self.modality,
@@ -92,7 +94,8 @@ class Found:
             "calibrated": self.why_not is None,
             "why_not": self.why_not,
             "threshold": None if known is None else known.to_dict(),
-            "threshold_refused": self.threshold.why if isinstance(self.threshold, Refusal) else None,
+            "threshold_refused": None if refused is None else refused.why,
+            "threshold_estimate": None if refused is None else refused.estimate,
             "matches": [match.to_dict() for match in self.matches],
         }
 
@@ -114,12 +117,7 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
         UsageError: another modality, number or rate.
         DataError: the index is damaged.
     """
-    if modality not in (*names.MODALITIES, ANY):
-        raise UsageError(f"--modality {modality}: use {', '.join(names.MODALITIES)} or {ANY}.")
-    if top < 1:
-        raise UsageError(f"--top {top}: give at least 1.")
-    if rate is not None and not 0 < rate < 1:
-        raise UsageError(f"--false-match-rate {rate:g}: give a share between 0 and 1, for example 0.01.")
+    _refuse(modality, top, rate)
     value = index.gallery.centred(query.feature, query.modality)
     similarity = index.gallery.similarities(value)
     if not np.isfinite(similarity).all():
@@ -129,11 +127,12 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
     wanted = np.ones(len(scores), dtype=bool) if modality == ANY else modalities == modality
     if query.own is not None:
         wanted[query.own] = False
-    chance = None if index.calibration is None else index.calibration.chance(scores, query.modality, modalities)
     rows = np.flatnonzero(wanted)
-    keys = [-scores[rows]] if chance is None else [-scores[rows], -chance[rows]]
-    rows = rows[np.lexsort([rows, *keys])][:top]
-    threshold = None if rate is None else threshold_at(rate, index.same, index.different)
+    chance, why_not = _chances(index, query.modality, scores[rows], modalities[rows])
+    keys = [-scores[rows]] if chance is None else [-scores[rows], -chance]
+    order = np.lexsort([rows, *keys])[:top]
+    laws = [] if index.calibration is None else [curve.law for curve in index.calibration.curves.values()]
+    threshold = None if rate is None else threshold_at(rate, index.same, index.different, laws)
     bound = threshold.score if isinstance(threshold, Threshold) else None
     matches = tuple(
         _match(
@@ -141,12 +140,35 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
             value,
             rank,
             row,
-            (float(similarity[row]), float(scores[row]), None if chance is None else float(chance[row])),
+            (float(similarity[row]), float(scores[row]), None if chance is None else float(chance[place])),
             None if bound is None else bool(scores[row] > bound),
         )
-        for rank, row in enumerate(rows.tolist(), start=1)
+        for rank, (place, row) in enumerate(zip(order.tolist(), rows[order].tolist(), strict=True), start=1)
     )
-    return Found(query, modality, int(wanted.sum()), matches, index.why_not, threshold)
+    return Found(query, modality, int(wanted.sum()), matches, why_not, threshold)
+
+
+def _refuse(modality: str, top: int, rate: float | None) -> None:
+    if modality not in (*names.MODALITIES, ANY):
+        raise UsageError(f"--modality {modality}: use {', '.join(names.MODALITIES)} or {ANY}.")
+    if top < 1:
+        raise UsageError(f"--top {top}: give at least 1.")
+    if rate is not None and not 0 < rate < 1:
+        raise UsageError(f"--false-match-rate {rate:g}: give a share between 0 and 1, for example 0.01.")
+
+
+def _chances(
+    index: Index, query: str, scores: np.ndarray, modalities: np.ndarray
+) -> tuple[np.ndarray | None, str | None]:
+    """The chances of some tracklets, or why there are none."""
+    if index.calibration is None:
+        return None, index.why_not
+    if not index.calibration.covers(query, modalities):
+        return None, (
+            f"it takes {LEAST_TRACKLETS} tracklets of the query's modality, {query}, and of those that are searched to "
+            "learn from"
+        )
+    return index.calibration.chance(scores, query, modalities), None
 
 
 def _match(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,18 +53,34 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Too few pairs for a rate; `why` is one line."""
+    """Too few pairs for a rate.
+
+    Attributes:
+        why: one line.
+        estimate: where the law of strangers that the chances rest on puts the threshold, which nothing was counted on;
+            None without that law.
+    """
 
     why: str
+    estimate: float | None = None
+
+    def sentence(self) -> str:
+        """What a person should know about it."""
+        if self.estimate is None:
+            return self.why
+        return f"{self.why}; by the law of strangers, uncounted, it would be {self.estimate:.2f}"
 
 
-def threshold_at(rate: float, same: np.ndarray, different: np.ndarray) -> Threshold | Refusal:
+def threshold_at(
+    rate: float, same: np.ndarray, different: np.ndarray, laws: Sequence[tuple[float, float]] = ()
+) -> Threshold | Refusal:
     """The lowest threshold at which no more than a share of strangers passes.
 
     Args:
         rate: the share, in (0, 1).
         same: standard scores of halves of one track.
         different: standard scores of pairs that are known to be two people, of both modalities together.
+        laws: mean and standard deviation of strangers' scores, for an estimate where pairs are too few.
     """
     if not 0 < rate < 1:
         raise ValueError(f"a false-match rate lies between 0 and 1, not {rate}")
@@ -73,7 +90,8 @@ def threshold_at(rate: float, same: np.ndarray, different: np.ndarray) -> Thresh
         least = f"; the lowest rate they can show is {NEEDED / count:.2g}" if count > NEEDED else ""
         return Refusal(
             f"no threshold for a false-match rate of {rate:g}: it takes {needed:,} pairs of tracks that one camera saw "
-            f"at the same time, and there are {count:,}{least}"
+            f"at the same time, and there are {count:,}{least}",
+            max((float(stats.norm.isf(rate, *law)) for law in laws), default=None),
         )
     passing = math.floor(rate * count)
     score = float(np.sort(different)[::-1][passing])

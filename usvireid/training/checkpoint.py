@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ class Checkpoint:
                 "and the same command goes on from the one before."
             )
         return self.facts[name]
+
+    def copied(self) -> Checkpoint:
+        """The same with tensors of its own, on the CPU, which further training leaves alone."""
+        tensors = {key: value.detach().to("cpu", copy=True) for key, value in self.tensors.items()}
+        return replace(self, tensors=tensors)
 
     def write(self, folder: Path) -> Path:
         """Write `epoch_NNN.safetensors`, whole or not at all."""
@@ -145,6 +150,13 @@ def remove_old(folder: Path, keep: int, spare: int | None = None) -> None:
     """Delete all but the newest `keep` checkpoints and that of the epoch `spare`."""
     for path in checkpoint_files(folder)[:-keep]:
         if _epoch_of(path) != spare:
+            path.unlink(missing_ok=True)
+
+
+def remove_after(folder: Path, epoch: int) -> None:
+    """Delete the checkpoints of all later epochs."""
+    for path in checkpoint_files(folder):
+        if _epoch_of(path) > epoch:
             path.unlink(missing_ok=True)
 
 

@@ -25,8 +25,10 @@ from usvireid.errors import DataError, UsageError, UsvireidError
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
 from usvireid.memory.identities import IdentityMemory
+from usvireid.processes import EXTRACT, FIT, RESTORE, acting, beside, current
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.review.answer import Answer
+from usvireid.training.accumulation import PartedEncoder, crops_meet, divide
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
     Checkpoint,
@@ -36,11 +38,14 @@ from usvireid.training.checkpoint import (
     restore_optimizer,
     shapes_of,
 )
+from usvireid.training.fitting import crops_that_fit
 from usvireid.training.knowledge import gathered
 from usvireid.training.monitor import Monitor
 from usvireid.training.optimizer import add_parameters, make_optimizer, set_learning_rate
 from usvireid.training.sampling import plan_batches, steps_per_epoch
 from usvireid.training.schedule import learning_rate
+from usvireid.training.sharing import gathered as gathered_rows
+from usvireid.training.sharing import learn_alike, learn_together
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,17 @@ class Experiment:
         self.images = images
         self.compute = compute
         self.display = display
-        self.monitor = Monitor(display)
+        self.monitor = Monitor(display, compute.device)
         self.memories: dict[str, IdentityMemory] = {}
         # Nothing here draws from PyTorch's own generator; a recipe or an encoder of one's own (dropout) may.
         torch.manual_seed(derived_seed(settings.seed, "torch"))
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
+        learn_together(self.encoder, current())
+        self._parted = PartedEncoder(self.encoder, compute)
+        self._meet = crops_meet(self.encoder)
+        self._fits = settings.training.batch if isinstance(settings.training.batch, int) else None
         self.optimizer = make_optimizer(
             self.encoder, settings.optimizer, from_weights=settings.encoder.weights is not None
         )
@@ -107,7 +116,7 @@ class Experiment:
     def extract_features(self) -> Features:
         """The features of all training crops by the encoder as it is now; extracted once per state of the encoder."""
         if self._features is None:
-            with self.monitor.step("extract"):
+            with self.monitor.step("extract"), current().jointly(EXTRACT):
                 self._features = self.features_of(self.crops, self.images, "features")
         return self._features
 
@@ -157,8 +166,12 @@ class Experiment:
             )
 
     def batches(self, labels: PseudoLabels, epoch: int) -> Iterator[Batch]:
-        """The augmented P x K batches of an epoch, made in the background."""
-        settings = self.settings
+        """The augmented P x K batches of an epoch, made in the background.
+
+        What passes between a batch and the next is told apart in the monitor: waiting for it, `encode` ("forward"), the
+        losses, the two halves of `optimize` ("backward", "optimiser"), and what comes after it ("memory").
+        """
+        settings, monitor = self.settings, self.monitor
         steps = settings.training.steps or steps_per_epoch(
             labels, settings.sampling.identities, settings.sampling.instances
         )
@@ -174,21 +187,64 @@ class Experiment:
         self.encoder.train()
         set_learning_rate(self.optimizer, learning_rate(settings.optimizer, epoch))
         with self.display.task(f"epoch {epoch}: training", steps) as advance:
-            for batch in prefetch(plans, self.images, self._augmentations(), self.compute.device, generator):
+            monitor.laps.begin()
+            for batch in prefetch(
+                plans, self.images, self._augmentations(), self.compute.device, generator, monitor.prepared
+            ):
+                monitor.laps.lap("wait")
                 yield batch
-                self.monitor.images += len(batch)
+                monitor.images += len(batch)
+                monitor.laps.lap("memory")
                 advance(1)
 
+    def fit_batches(self) -> None:
+        """Find out what fits into the device's memory, if `training.batch` asks, and say how batches are encoded.
+
+        Raises:
+            UsvireidError: a batch does not fit in the parts that the settings give it.
+        """
+        training, sampling = self.settings.training, self.settings.sampling
+        crops = sampling.identities * sampling.instances
+        sizes = {name: crops * len(views) for name, views in self._augmentations().items()}
+        if training.batch == "auto":
+            with current().jointly(FIT):
+                self._fits = self._measured_fit(sum(sizes.values()))
+        division = divide(sizes, training.accumulate, self._meet, self._fits, current().size)
+        if division.parts > 1 or training.batch == "auto":
+            parts = f"in {division.parts} parts" if division.parts > 1 else "whole"
+            again = ", each encoded again in the backward pass" if division.again else ""
+            fits = "" if self._fits is None else f"; {self._fits:,} crops fit at a time"
+            self.display.say(f"batches of {sum(sizes.values()):,} crops {parts}{again}{fits}")
+
+    def _measured_fit(self, most: int) -> int:
+        """The crops that fit; of several processes, where the fewest do."""
+        group, data = current(), self.settings.data
+        with group.separately():
+            found = crops_that_fit(self.encoder, self.compute, data.height, data.width, max(4, most))
+        if self.compute.device.type == "cpu":
+            found //= beside()
+        return int(min(group.gather_objects(found)))
+
     def encode(self, batch: Batch) -> EncodedBatch:
-        """Run the encoder forward on both halves of a batch together."""
-        with self.compute.autocast():
-            encoded = self.encoder(batch.images)
+        """Run the encoder forward on both halves of a batch together, in parts where the settings say so.
+
+        Of several processes each takes its rows of the batch, and everyone gets all features.
+        """
         present = [modality for modality in names.MODALITIES if modality in batch.images]
-        sizes = [len(batch.images[modality]) for modality in present]
+        sizes: dict[str, int] = {name: len(batch.identities[name]) for name in present}
+        division = divide(sizes, self.settings.training.accumulate, self._meet, self._fits, acting().size)
+        if division.parts > 1:
+            encoded = self._parted(batch.images, division.parts, again=division.again, positions=batch.positions())
+        else:
+            with self.compute.autocast():
+                encoded = self.encoder(batch.images)
 
         def apart(rows: Tensor) -> dict[str, Tensor]:
-            return dict(zip(present, torch.split(rows, sizes), strict=True))
+            if batch.places is not None:
+                rows = gathered_rows(rows, batch.places)
+            return dict(zip(present, torch.split(rows, list(sizes.values())), strict=True))
 
+        self.monitor.laps.lap("forward")
         return EncodedBatch(
             features=apart(encoded.features),
             pooled=apart(encoded.pooled),
@@ -217,6 +273,7 @@ class Experiment:
         layer = nn.Linear(self.encoder.width, classes, bias=False)
         nn.init.normal_(layer.weight, std=0.001, generator=torch_generator(self.settings.seed, "classifier", 0))
         layer = layer.to(self.compute.device)
+        learn_alike(layer, current())
         add_parameters(self.optimizer, layer.parameters())
         return layer
 
@@ -227,10 +284,13 @@ class Experiment:
         if not any(weight for weight, _ in losses.values()):
             raise UsageError(f"losses: the weights of {', '.join(losses)} are all 0, so nothing is learnt; set one.")
         loss = torch.stack([weight * value for weight, value in losses.values()]).sum()
+        self.monitor.laps.lap("losses")
         self._features = None
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own signature has no types
+        self.monitor.laps.lap("backward")
         self.optimizer.step()
+        self.monitor.laps.lap("optimiser")
 
     def own_memory(self, modality: str, features: Features, labels: PseudoLabels) -> IdentityMemory:
         """A fresh memory of one modality's identities, kept in the checkpoints under the modality's name."""
@@ -269,7 +329,8 @@ class Experiment:
         Raises:
             DataError: it is of another network, or not whole.
         """
-        restore_encoder(self.encoder, checkpoint)
+        with current().jointly(RESTORE, checkpoint):
+            restore_encoder(self.encoder, checkpoint)
         try:
             self._restore_the_rest(checkpoint)
         except (LookupError, ValueError, TypeError) as error:
@@ -283,6 +344,10 @@ class Experiment:
         if "classifier.weight" in checkpoint.tensors:
             weight = checkpoint.tensors["classifier.weight"]
             self.classifier(len(weight)).load_state_dict({"weight": weight})
+        elif self._classifier is not None:  # made since; its group of parameters was the last to be added
+            self.optimizer.state.pop(self._classifier.weight, None)
+            self.optimizer.param_groups.pop()
+            self._classifier = None
         restore_optimizer(self.optimizer, checkpoint.part("optimizer."), checkpoint.fact("optimizer_groups"))
         banks = {key.partition(".")[0] for key in checkpoint.part("memory.")}
         self.memories = {

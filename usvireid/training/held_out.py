@@ -9,9 +9,11 @@ import numpy as np
 from usvireid import names
 from usvireid.config import Settings
 from usvireid.data.crops import Crops, Images
+from usvireid.encoders.features import Features
 from usvireid.errors import DataError
 from usvireid.evaluation.protocols import plan
 from usvireid.evaluation.results import Evaluation
+from usvireid.processes import SCORE_HELD_OUT, current
 from usvireid.randomness import derived_seed
 from usvireid.training.experiment import Experiment
 
@@ -95,4 +97,10 @@ class HeldOutScorer:
         Raises:
             DataError: a rule drops every correct crop; the message says so.
         """
-        return self._plan.score(experiment.features_of(self._crops, self._images, "features of held-out identities"))
+        with current().jointly(SCORE_HELD_OUT):
+            features = self.features(experiment)
+        return self._plan.score(features)
+
+    def features(self, experiment: Experiment) -> Features:
+        """What is scored: the features of the held-out crops by the encoder as it is."""
+        return experiment.features_of(self._crops, self._images, "features of held-out identities")

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from scipy import sparse
 from torch import Tensor
 
 from usvireid.clustering.cluster import Clustered
 from usvireid.display import Display
+from usvireid.training.laps import Laps
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,21 @@ class Monitor:
     """Collects the facts of one epoch for its line in `metrics.jsonl`.
 
     Losses are summed on the device and read once, at the end: reading one in a step would make the host wait.
+
+    Args:
+        display: where warnings are shown.
+        device: where the training steps are computed, for the clock that takes them apart.
     """
 
-    def __init__(self, display: Display) -> None:
+    def __init__(self, display: Display, device: torch.device | None = None) -> None:
         self.display = display
+        self.laps = Laps(device or torch.device("cpu"))
+        self.background: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
         self.messages: list[str] = []
         self.images = 0
         self.eps: dict[str, float | None] = {}
+        self.advised: dict[str, float] = {}
         self.shown: dict[str, Shown] = {}
         self._inner = 0.0
         self._losses = _Means()
@@ -50,6 +59,10 @@ class Monitor:
             whole = time.perf_counter() - start
             self.seconds[name] = self.seconds.get(name, 0.0) + whole - self._inner
             self._inner = outer + whole
+
+    def prepared(self, name: str, seconds: float) -> None:
+        """Note what the thread that prepares batches was busy with; only that thread calls this."""
+        self.background[name] = self.background.get(name, 0.0) + seconds
 
     def loss(self, name: str, value: Tensor) -> None:
         """Note a loss of one training step."""
@@ -73,6 +86,8 @@ class Monitor:
             graph: that they were found on; with it the quality of the clusters on the graph is measured.
         """
         self.eps[modality] = result.eps
+        if result.advised is not None:
+            self.advised[modality] = result.advised
         self.shown[modality] = Shown(result, graph)
         if result.problem is not None:
             self.warn(f"{modality}: {result.problem}")

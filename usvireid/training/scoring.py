@@ -13,6 +13,7 @@ from usvireid.encoders.features import Features
 from usvireid.errors import DataError
 from usvireid.evaluation.protocols import plan, why_not_scored
 from usvireid.evaluation.results import Evaluation
+from usvireid.processes import SCORE, current
 from usvireid.training.experiment import Experiment
 
 
@@ -48,8 +49,12 @@ class Scorer:
         """
         if self._plan is None:
             raise DataError(str(self.why_not))
-        if self._same:
-            features = Features(experiment.extract_features().values, self._crops)
-        else:
-            features = experiment.features_of(self._crops, self._images, "features for evaluation")
+        with current().jointly(SCORE):
+            features = self.features(experiment)
         return self._plan.score(features, mirrored=True)
+
+    def features(self, experiment: Experiment) -> Features:
+        """What is scored: the features of the evaluation crops by the encoder as it is."""
+        if self._same:
+            return Features(experiment.extract_features().values, self._crops)
+        return experiment.features_of(self._crops, self._images, "features for evaluation")

@@ -24,12 +24,16 @@ def is_image_folder(folder: Path) -> bool:
     return any(_modality_folders(folder).values())
 
 
-def read_folder(folder: Path) -> Crops:
+def read_folder(folder: Path, *, single: bool = False) -> Crops:
     """Every image below `folder/visible` and `folder/infrared`, at any depth.
 
     The two names may be in upper or lower case. Hidden files and folders, files with other suffixes and folders whose
     name looks like an image are passed over; links are followed, each folder once, and a link that leads nowhere is
     kept as a crop so that it is reported as unreadable. Paths are sorted. Only `path` and `modality` are filled.
+
+    Args:
+        folder: where to look.
+        single: one modality alone will do.
 
     Raises:
         DataError: a modality is missing or has no image, a folder cannot be read, or a file name is not text.
@@ -39,6 +43,8 @@ def read_folder(folder: Path) -> Crops:
     modalities: list[str] = []
     for modality in names.MODALITIES:
         if not found[modality]:
+            if single:
+                continue
             raise DataError(_what_is_missing(folder, modality))
         images = sorted(f"{child}/{image}" for child in found[modality] for image in _images_below(folder / child))
         if not images:

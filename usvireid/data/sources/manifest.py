@@ -15,12 +15,16 @@ from usvireid.errors import DataError
 _MANIFEST = TableKind("a manifest", (names.PATH, names.MODALITY), names.CROP_COLUMNS, marks_missing=True)
 
 
-def read_manifest(file: Path) -> Crops:
+def read_manifest(file: Path, *, single: bool = False) -> Crops:
     """The crops that a manifest lists.
 
     The manifest is a comma-separated UTF-8 table with a header. It needs the columns `path` (relative to the folder
     of the manifest, or absolute) and `modality`; any other of `names.CROP_COLUMNS` is taken where present, further
     columns are ignored. Upper case and spaces in the header do not matter.
+
+    Args:
+        file: the table.
+        single: one modality alone will do.
 
     Raises:
         DataError: not a readable CSV table, no rows, one modality missing, a path that is no file, or whatever
@@ -32,7 +36,7 @@ def read_manifest(file: Path) -> Crops:
     crops = Crops.from_table(file.parent, table, str(file))
     _refuse_missing_files(crops, file)
     for modality in names.MODALITIES:
-        if not len(crops.rows_of(modality)):
+        if not single and not len(crops.rows_of(modality)):
             raise DataError(f"{file}: no row of modality {modality}; one modality alone cannot be trained on.")
     return crops
 

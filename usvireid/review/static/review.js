@@ -121,7 +121,7 @@ function listed(answer) {
 function showTask() {
   const two = task.sides.length === 2;
   $("card").hidden = false;
-  const chance = task.chance === null ? "" : `, wrong with a chance of ${Math.round(100 * task.chance)} %`;
+  const chance = task.chance === null ? "" : `, the labels are wrong here with a chance of ${Math.round(100 * task.chance)} %`;
   $("place").textContent = `Question ${task.task + 1} of ${state.tasks}${chance}${isDone(task.task) ? ", answered" : ""}`;
   $("ask").textContent = two
     ? task.kind === "link" ? "Is this the same person in both?" : "Is this the same person, in two groups?"
@@ -133,9 +133,15 @@ function showTask() {
   $("about-list").replaceChildren(...task.said.map(listed));
   const first = crops()[0];
   if (first) first.tabIndex = 0;
-  label("confirm", two ? "Same person" : "One person");
+  label("confirm", (two ? "Same person" : "One person") + unseen());
   label("reject", two ? "Two people" : "A mixture");
   showState();
+}
+
+// What an answer speaks of that is not in sight.
+function unseen() {
+  const count = task ? task.sides.reduce((sum, each) => sum + each.count, 0) : 0;
+  return count > crops().length ? `, of all ${count}` : "";
 }
 
 function side(content, number) {
@@ -192,7 +198,7 @@ function showActions() {
     const off = busy || !task || usable[button.dataset.action] === false;
     button.setAttribute("aria-disabled", String(off));
   }
-  label("split", count ? `Split off ${count} picked` : "Split off picked");
+  label("split", count ? `Split off ${count} picked${unseen()}` : "Split off picked");
   label("junk", count ? `${count} picked: junk` : "Picked are junk");
   const elsewhere = held >= 0 && task && held !== task.task;
   label("merge", elsewhere ? "Merge with held" : held >= 0 ? "Held" : "Hold to merge");
@@ -289,7 +295,7 @@ async function alone(deed) {
   try {
     await deed();
   } catch (problem) {
-    notice(problem.message);
+    notice(problem.status === 404 ? "This address holds no longer; open the one that the terminal shows." : problem.message);
   } finally {
     busy = false;
     if (state && task) showActions();
@@ -342,7 +348,9 @@ $("open-help").addEventListener("click", () => $("help").showModal());
 $("use-keys").addEventListener("change", (event) => localStorage.setItem("single-keys", event.target.checked ? "on" : "off"));
 $("use-keys").checked = localStorage.getItem("single-keys") !== "off";
 
-state = await read("state");
-showState();
-const wanted = Number(/^#q(\d+)$/.exec(location.hash)?.[1] ?? 0) - 1;
-await go(wanted >= 0 && wanted < state.tasks ? wanted : state.tasks ? nextOpen(state.tasks - 1) : 0, false);
+await alone(async () => {
+  state = await read("state");
+  showState();
+  const wanted = Number(/^#q(\d+)$/.exec(location.hash)?.[1] ?? 0) - 1;
+  await go(wanted >= 0 && wanted < state.tasks ? wanted : state.tasks ? nextOpen(state.tasks - 1) : 0, false);
+});

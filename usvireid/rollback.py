@@ -1,0 +1,62 @@
+"""What a run does where its pseudo-labels collapse: the way back to the state before, in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from usvireid import names
+from usvireid.encoders.features import Features
+from usvireid.run import Run
+from usvireid.training.checkpoint import Checkpoint, checkpoint_files, read_epoch, remove_after
+from usvireid.training.guard import Guard, Rollback, Signs, Symptom, spread_of
+
+
+def signs_of(quality: dict[str, Any], features: Features) -> dict[str, Signs]:
+    """What the guard judges an epoch by: counts as in its line of metrics, and the features they were made from."""
+    signs = {}
+    for modality in names.MODALITIES:
+        counts, values = quality[modality], features.of_modality(modality).values
+        clustered = counts["crops"] - counts["outliers"]
+        signs[modality] = Signs(counts["crops"], counts["clusters"], clustered, counts["size_max"], spread_of(values))
+    return signs
+
+
+def roll_back(
+    run: Run,
+    guard: Guard,
+    epoch: int,
+    symptoms: dict[str, Symptom],
+    advised: dict[str, float],
+    untrained: Callable[[], Checkpoint],
+) -> tuple[Checkpoint, Rollback]:
+    """Go back to the state before the one that an epoch's labels show to be ill, as far as one is kept.
+
+    That state's checkpoint is written anew with what the guard knows now, and then the later ones go. A process killed
+    in between leaves either the old state, in which the same is noticed again, or the new one.
+
+    Args:
+        run: the run folder.
+        guard: the guard; values that it changes are changed in it.
+        epoch: whose labels are ill; the state after the epoch before made them.
+        symptoms: what is wrong.
+        advised: eps by modality, where one was advised.
+        untrained: gives the state before the first epoch, called where nothing was trained and no checkpoint stands.
+
+    Returns:
+        The checkpoint to go on from, and what was done.
+
+    Raises:
+        UsvireidError: the guard gives up.
+    """
+    standing = {path.name for path in checkpoint_files(run.checkpoints)}
+    two_back = f"epoch_{epoch - 2:03d}.safetensors" in standing
+    to = epoch - 2 if two_back else epoch - 1
+    rollback = guard.go_back(epoch, to, symptoms, advised)
+    checkpoint = read_epoch(run.checkpoints, to) if standing else untrained()
+    checkpoint = replace(checkpoint, facts={**checkpoint.facts, "guard": guard.state.model_dump(mode="json")})
+    checkpoint.write(run.checkpoints)
+    run.forget_metrics_after(to)
+    remove_after(run.checkpoints, to)
+    return checkpoint, rollback
