@@ -81,10 +81,10 @@ class ChosenCrop:
 
 @dataclass(frozen=True, eq=False)
 class ChosenTrack:
-    """A track that ended, with its crops in the order of time.
+    """A tracklet (see `tracklets.py`) that ended, with its crops in the order of time.
 
     Attributes:
-        track: its number.
+        track: its number, counted from 0 within the video; not that of the tracker.
         first_frame: where it was seen first; later boxes without a crop count too.
         last_frame: where it was seen last.
         crops: at least one.

@@ -97,7 +97,7 @@ def test_large_frames_give_boxes_in_their_own_pixels() -> None:
     assert 300 < np.median(heights) < 400
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (20, 20), (64, 2)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (20, 20), (64, 2), (1, 2000)])
 def test_tiny_frames_have_nobody(shape: tuple[int, int]) -> None:
     detector = Motion()
     for number in range(4):

@@ -56,7 +56,7 @@ class Motion:
         factor = max(max(frame.width, frame.height) / WORKING, 1.0)
         image = frame.image
         if factor > 1:
-            shape = (round(frame.width / factor), round(frame.height / factor))
+            shape = (max(round(frame.width / factor), 1), max(round(frame.height / factor), 1))
             image = cv2.resize(image, shape, interpolation=cv2.INTER_AREA)
         if self._size is None:
             self._size = PersonSize(image.shape[1], image.shape[0])
