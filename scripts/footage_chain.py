@@ -11,7 +11,6 @@ indexed and searched. A crop of the query's own frame is never counted as a hit:
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +28,9 @@ from usvireid.display import Display
 from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import knn
 from usvireid.run import begin
+from usvireid.search.index import open_index
+from usvireid.search.query import from_index, understand
+from usvireid.search.search import search as search_index
 from usvireid.training.knowledge import gathered
 from usvireid.workflow import Workflow
 
@@ -98,21 +100,34 @@ def train(manifest: Path, out: Path, assign: list[str]) -> Workflow:
 
 
 def search(run: Path, data: Path, out: Path) -> None:
-    """Index the gallery and ask for a crop of every track; how often is the first track of the other camera right?"""
-    index = out / "index"
-    print(call("index", run, data, "--out", index))
+    """Index the gallery and ask for every track; how often is the first track of the other camera the same person?
+
+    Both recordings show the same moments, so it is also counted which track comes first of those that do not live at
+    the time of the asking one.
+    """
+    folder = out / "index"
+    print(call("index", run, data, "--out", folder))
     table = pd.read_csv(data)
-    first = table[table[names.IDENTITY].notna()].groupby(names.TRACK).first()
-    right = asked = 0
-    for track, crop in first.iterrows():
-        other = names.INFRARED if crop[names.MODALITY] == names.VISIBLE else names.VISIBLE
-        found = json.loads(call("search", index, crop[names.PATH], "--modality", other, "--top", 1, "--json"))
-        best = found["matches"][0]["track"]
-        people = table.loc[table[names.TRACK] == best, names.IDENTITY].dropna()
-        asked += 1
-        right += bool(len(people)) and people.mode().iloc[0] == crop[names.IDENTITY]
-        print(f"  {track} ({crop[names.IDENTITY]}) -> {best} ({', '.join(sorted(people.unique()))})")
-    print(f"search, a crop of each track against the tracks of the other camera: {right} of {asked} right")
+    known = table.dropna(subset=names.IDENTITY)
+    person = known.groupby(names.TRACK)[names.IDENTITY].agg(lambda each: each.mode().iloc[0])
+    span = table.groupby(names.TRACK)[names.FRAME].agg(["min", "max"])
+    index = open_index(folder)
+    hits: dict[str, list[bool]] = {"any track": [], "tracks of another time": []}
+    for track, identity in person.items():
+        rows = understand(str(track), index)
+        assert isinstance(rows, int | slice), "a track of the index"
+        query = from_index(rows, index)
+        other = next(modality for modality in names.MODALITIES if modality != query.modality)
+        ranked = [str(match.track) for match in search_index(index, query, other, len(table)).matches]
+        start, end = span["min"][track], span["max"][track]
+        apart = [each for each in ranked if span["min"][each] > end or span["max"][each] < start]
+        for name, order in zip(hits, (ranked, apart), strict=True):
+            if identity in {person.get(each) for each in order}:
+                hits[name].append(person.get(order[0]) == identity)
+    for name, found in hits.items():
+        print(f"search of the other camera, {name}: the first is the same person for {sum(found)} of {len(found)}")
+    first = known.loc[known[names.MODALITY] == names.VISIBLE, names.PATH].iloc[0]
+    print(call("search", folder, first, "--modality", names.INFRARED, "--top", 3, "--report", out / "found.html"))
 
 
 def main() -> None:
