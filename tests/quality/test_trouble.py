@@ -71,11 +71,12 @@ def test_measures_that_are_missing_accuse_nobody() -> None:
         ({"largest_share": 0.9, "size_max": 450, "eps": 0.9, "advised_eps": 0.6}, "bad", "from 0.9 to about 0.6"),
         ({"outlier_share": 0.7, "eps": 0.2, "advised_eps": 0.55}, "bad", "clustering.eps from 0.2 to about 0.55"),
         ({"outlier_share": 0.4}, "warning", "Raise eps or lower min_samples"),
+        ({"outlier_share": 0.4, "eps_automatic": True}, "warning", "Lower clustering.min_samples"),
         ({"eps": 0.4, "advised_eps": 0.6, "larger_eps_agreement": 0.5}, "warning", "over-split: eps 0.4 leaves"),
         ({"clusters": 0, "eps": 0.1, "advised_eps": 0.5}, "bad", "Raise clustering.eps from 0.1 to about 0.5"),
         ({"clusters": 150}, "warning", "Visible has 150 clusters and infrared 60"),
         ({"must_split_share": 0.3, "wrong_crops_share": 0.12}, "warning", "at least 12\u00a0% of these crops"),
-        ({"cannot_joined_share": 0.1}, "warning", "camera saw at the same time are in one cluster"),
+        ({"cannot_joined_share": 0.1, "cannot_pairs": 40}, "warning", "camera saw at the same time are in one cluster"),
         ({"misplaced_share": 0.4}, "warning", "the clusters overlap"),
         ({"torn_share": 0.2}, "bad", "the labels look shuffled"),
         ({"stability": 0.3}, "warning", "still change much"),
@@ -105,6 +106,10 @@ def test_exchanged_folders_are_called_so() -> None:
     looks = {"visible": {"looked_at": 90, "wrong": 90}, "infrared": {"looked_at": 60, "wrong": 55}}
     (found,) = wrong(epoch(looks=looks))
     assert found[0] == "bad" and found[1].startswith("The modalities are swapped: 90 of 90 visible")
+
+
+def test_one_pair_of_people_in_a_cluster_is_no_pattern() -> None:
+    assert wrong(epoch(cannot_joined_share=0.125, cannot_pairs=8)) == []
 
 
 def test_too_few_clusters_say_nothing_about_chance() -> None:

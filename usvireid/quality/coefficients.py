@@ -4,116 +4,116 @@ from usvireid.quality.confidence import BOTH, LABELS, NETWORK, Logistic
 
 CROP = {
     LABELS: Logistic(
-        -3.268,
+        -2.178,
         {
-            "confidence": (0.885, -0.78),
-            "size": (0.226, 2.497),
-            "track": (0.0, 0.0),
+            "confidence": (0.888, -1.336),
+            "size": (0.679, 1.558),
+            "track": (0.007, 4.073),
         },
     ),
     NETWORK: Logistic(
-        -3.324,
+        -2.248,
         {
-            "confidence": (0.885, 0.0),
-            "size": (0.226, 2.527),
-            "track": (0.0, 0.0),
-            "seat": (0.462, -1.696),
+            "confidence": (0.888, 0.0),
+            "size": (0.679, 1.493),
+            "track": (0.007, 3.326),
+            "seat": (0.488, -2.337),
         },
     ),
     BOTH: Logistic(
-        -3.733,
+        -2.659,
         {
-            "confidence": (0.885, 0.0),
-            "size": (0.226, 2.603),
-            "track": (0.0, 0.0),
-            "seat": (0.462, 0.0),
-            "seat by gradients": (0.264, -5.072),
+            "confidence": (0.888, 0.0),
+            "size": (0.679, 1.491),
+            "track": (0.007, 1.908),
+            "seat": (0.488, 0.0),
+            "seat by gradients": (0.284, -5.849),
         },
     ),
 }
 
 PART = {
     LABELS: Logistic(
-        -3.442,
+        -2.9,
         {
-            "confidence": (0.623, -0.851),
-            "size": (0.023, 4.011),
+            "confidence": (0.673, -1.809),
+            "size": (0.064, 2.869),
         },
     ),
     NETWORK: Logistic(
-        -3.6,
+        -3.168,
         {
-            "confidence": (0.623, 0.0),
-            "size": (0.023, 3.986),
-            "seat": (0.434, -0.324),
-            "spread": (-0.083, 1.209),
-            "gap": (0.436, 0.0),
+            "confidence": (0.673, 0.0),
+            "size": (0.064, 2.939),
+            "seat": (0.507, -1.699),
+            "spread": (-0.077, 0.985),
+            "gap": (0.369, 1.296),
         },
     ),
     BOTH: Logistic(
-        -3.813,
+        -3.861,
         {
-            "confidence": (0.623, 0.0),
-            "size": (0.023, 4.232),
-            "seat": (0.434, 0.0),
-            "spread": (-0.083, 0.668),
-            "gap": (0.436, 0.0),
-            "seat by gradients": (0.236, -5.591),
+            "confidence": (0.673, 0.0),
+            "size": (0.064, 3.529),
+            "seat": (0.507, 0.0),
+            "spread": (-0.077, 0.785),
+            "gap": (0.369, 0.0),
+            "seat by gradients": (0.289, -9.236),
         },
     ),
 }
 
 LINK = {
     LABELS: Logistic(
-        -0.176,
+        0.067,
         {
-            "confidence": (0.572, 5.23),
-            "size": (-0.283, 0.203),
+            "confidence": (0.627, 5.003),
+            "size": (-0.272, 0.382),
         },
     ),
     NETWORK: Logistic(
-        -1.491,
+        -1.217,
         {
-            "confidence": (0.572, 5.215),
-            "size": (-0.295, 0.116),
-            "linked": (0.504, 2.639),
-            "similarity by network": (-0.097, 0.0),
-            "margin by network": (-0.143, 0.0),
-            "larger margin by network": (-0.107, 0.0),
+            "confidence": (0.627, 4.974),
+            "size": (-0.268, 0.324),
+            "linked": (0.53, 2.735),
+            "similarity by network": (-0.085, 0.0),
+            "margin by network": (-0.13, 0.0),
+            "larger margin by network": (-0.093, 0.0),
         },
     ),
     BOTH: Logistic(
-        -3.048,
+        -2.513,
         {
-            "confidence": (0.572, 1.967),
-            "size": (-0.295, 0.025),
-            "linked": (0.504, 0.612),
-            "similarity by network": (-0.097, 0.411),
-            "margin by network": (-0.143, 0.0),
-            "larger margin by network": (-0.107, 0.0),
-            "similarity by gradients": (-0.052, 9.646),
-            "margin by gradients": (-0.085, 10.486),
-            "larger margin by gradients": (-0.046, 0.472),
+            "confidence": (0.627, 1.3),
+            "size": (-0.268, 0.039),
+            "linked": (0.53, 0.271),
+            "similarity by network": (-0.085, 0.0),
+            "margin by network": (-0.13, 0.0),
+            "larger margin by network": (-0.093, 0.0),
+            "similarity by gradients": (-0.045, 11.483),
+            "margin by gradients": (-0.075, 4.064),
+            "larger margin by gradients": (-0.039, 4.267),
         },
     ),
 }
 
 PAIR = {
     NETWORK: Logistic(
-        -2.441,
+        -2.568,
         {
-            "distance": (-0.02, -1.324),
-            "apart": (0.529, 2.397),
-            "size": (-0.216, -0.431),
+            "distance": (-0.02, -1.425),
+            "apart": (0.503, 2.809),
+            "size": (-0.195, -0.669),
         },
     ),
     BOTH: Logistic(
-        -2.8,
+        -3.095,
         {
-            "distance": (-0.02, -0.682),
-            "apart": (0.529, 2.996),
-            "size": (-0.216, -1.105),
-            "distance by gradients": (-0.026, -2.604),
+            "distance": (-0.02, -0.3),
+            "apart": (0.503, 3.353),
+            "size": (-0.195, -1.607),
+            "distance by gradients": (-0.027, -3.061),
         },
     ),
 }

@@ -145,7 +145,8 @@ def _on_graph(modality: str, seen: Seen, settings: Settings) -> dict[str, Any]:
         constraints=constraints,
         dear=settings.quality.measures == "all",
     )
-    return {"eps": shown.result.eps, **asdict(measured)}
+    automatic = shown.result.eps is not None and settings.clustering.eps == "auto"
+    return {"eps": shown.result.eps, "eps_automatic": automatic, **asdict(measured)}
 
 
 def _seating(silhouette: np.ndarray, parts: Parts, number: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _UNSTABLE = 0.5
 _UNEVEN = 2.0
 _UNEVEN_CROPS = 10.0
 _BY_CAMERA = 0.75
-_SPLIT_TRACKS, _JOINED_TRACKS = 0.1, 0.02
+_SPLIT_TRACKS, _JOINED_TRACKS, _FEWEST_PAIRS = 0.1, 0.02, 3
 _TORN = 0.05
 _MISPLACED, _MISPLACED_FROM_FILE = 0.2, 0.12
 _AT_CHANCE, _SURE = 0.018, 0.0185
@@ -118,6 +118,8 @@ def _larger_eps(quality: Quality, modality: str) -> str:
     advised, eps = (value_of(quality, modality, key) for key in ("advised_eps", "eps"))
     if advised is not None and eps is not None and advised > eps:
         return f"Raise clustering.eps from {eps:g} to about {advised:g} (or set it to auto)"
+    if find(quality, modality, "eps_automatic") is True:
+        return "Lower clustering.min_samples, or set neighbors.k1 to about twice the crops of a person in a modality"
     return "Raise eps or lower min_samples"
 
 
@@ -194,7 +196,8 @@ def _tracks(quality: Quality, modality: str) -> list[Finding]:
             f"{percent(least)} of these crops are labelled wrongly; {remedy}"
         )
         findings.append(Finding("warning", text))
-    if joined is not None and joined > _JOINED_TRACKS:
+    pairs = value_of(quality, modality, "cannot_pairs") or 0.0
+    if joined is not None and joined > _JOINED_TRACKS and joined * pairs >= _FEWEST_PAIRS:
         text = (
             f"{percent(joined)} of the pairs of people that one {modality} camera saw at the same time are in "
             f"one cluster; {remedy}"

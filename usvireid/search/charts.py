@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,13 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from usvireid import names
-from usvireid.quality.axes import Chart, Key, Stroke
-from usvireid.quality.svg import GRID, INK, inline_svg, page_style, stand_in
+from usvireid.quality.axes import DASHES, Chart, Key, Stroke, blank_axes
+from usvireid.quality.svg import INK, inline_svg, page_style, stand_in
 from usvireid.search.calibration import Calibration, kind_name
 from usvireid.search.reliability import Bin
-
-_SIZE: Final = (340 / 72, 200 / 72)
-_DASHES: Final[dict[Stroke, object]] = {"solid": "solid", "dashed": (0, (3.5, 1.8)), "dotted": (0, (1, 1.2))}
 
 
 def reliability_chart(found: Mapping[str, Sequence[Bin]]) -> Chart | None:
@@ -39,7 +35,7 @@ def reliability_chart(found: Mapping[str, Sequence[Bin]]) -> Chart | None:
                 [one.share for one in bins],
                 gid=f"line{place}",
                 color=stand_in(modality),
-                linestyle=_DASHES["solid" if place == 0 else "dashed"],
+                linestyle=DASHES["solid" if place == 0 else "dashed"],
                 linewidth=1.6,
                 marker="o",
                 markersize=5,
@@ -80,7 +76,7 @@ def chance_chart(calibration: Calibration, query: str) -> Chart | None:
         for place, modality in enumerate(modalities):
             stroke: Stroke = "solid" if place == 0 else "dashed"
             chance = calibration.curves[kind_name(query, modality)](scores)
-            axes.plot(scores, chance, color=stand_in(modality), linestyle=_DASHES[stroke], linewidth=1.8, clip_on=False)
+            axes.plot(scores, chance, color=stand_in(modality), linestyle=DASHES[stroke], linewidth=1.8, clip_on=False)
             keys.append(Key(f"{query} query, {modality} tracklets", modality, stroke))
             half = next((f"{score:.1f}" for score, value in zip(scores, chance, strict=True) if value >= 0.5), "none")
             words.append(f"{modality} tracklets: a chance of one half from a score of {half}")
@@ -91,14 +87,7 @@ def chance_chart(calibration: Calibration, query: str) -> Chart | None:
 
 def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     """Axes from 0 to 100 % upwards, grid lines behind."""
-    figure = Figure(figsize=_SIZE, layout="constrained")
-    axes = figure.add_subplot()
-    for patch in (figure.patch, axes.patch):
-        patch.set_visible(False)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(bottom=False, left=False, labelcolor=stand_in(INK))
-    axes.grid(axis="y", color=stand_in(GRID), linewidth=1, clip_on=False)
-    axes.set_axisbelow(True)
+    figure, axes = blank_axes("")
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
     axes.set_xlabel(x_label, loc="right", color=stand_in(INK), labelpad=1)
