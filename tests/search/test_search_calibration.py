@@ -98,3 +98,12 @@ def test_a_curve_comes_back_from_json() -> None:
     with pytest.raises(ValueError, match="a chance for each"):
         Curve.of_dict(curve.to_dict() | {"chance": []})
     assert kind_name("infrared", "visible") == kind_name("visible", "infrared") == "visible-infrared"
+
+
+def test_a_curve_that_is_small_everywhere_is_told() -> None:
+    low, high = (Curve((0.0, 1.0), (0.0, top), 100, (0.0, 1.0), 0.1) for top in (0.05, 0.9))
+    calibration = Calibration({"visible-visible": high, "visible-infrared": low, "infrared-infrared": high})
+    both = np.array(["infrared", "visible", "infrared"], dtype=object)
+    assert calibration.faint("visible", both) == ["infrared"]
+    assert calibration.faint("infrared", both) == ["visible"]
+    assert calibration.faint("visible", both[1:2]) == []

@@ -33,6 +33,8 @@ ENOUGH_SHARE: Final = 0.1
 often seen together are the case for it; in large galleries the middle of all pairs tells far more exactly."""
 CEILING: Final = 0.999
 """No chance is said to be higher."""
+FAINT: Final = 0.1
+"""A curve that nowhere reaches this chance says of nobody that they were seen again."""
 
 _EDGES: Final = np.linspace(-12, 12, 1201)
 """Of the fine histogram of scores, in steps of 0.02; what lies beyond is counted at its ends."""
@@ -111,6 +113,11 @@ class Calibration:
             if rows.any():
                 found[rows] = self.curves[kind_name(query, modality)](scores[rows])
         return found
+
+    def faint(self, query: str, modalities: np.ndarray) -> list[str]:
+        """Of some modalities of tracklets those in which hardly a pair with the query's stands out from strangers."""
+        kinds = {modality: self.curves[kind_name(query, modality)] for modality in np.unique(modalities).tolist()}
+        return [modality for modality, curve in kinds.items() if max(curve.chance) < FAINT]
 
 
 def kind_name(one: str, other: str) -> str:

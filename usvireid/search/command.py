@@ -100,6 +100,8 @@ def show_found(found: Found, display: Display) -> None:
     display.result(_table(found))
     if found.why_not is not None:
         _print(display, f"No chance is given: {found.why_not}.")
+    if found.faint is not None:
+        _print(display, f"All chances are small: {found.faint}.")
     if found.threshold is not None and not isinstance(found.threshold, Refusal):
         _print(display, f"* False-match rate {found.threshold.rate:g}: {found.threshold.sentence()}.")
 

@@ -73,6 +73,7 @@ class Found:
         searched: tracklets that were compared.
         matches: the first of them.
         why_not: why there are no chances; None where there are.
+        faint: what chances that are all small mean; None where some are not.
         threshold: for the false-match rate that was asked for, or why there is none; None where none was asked for.
     """
 
@@ -81,6 +82,7 @@ class Found:
     searched: int
     matches: tuple[Match, ...]
     why_not: str | None
+    faint: str | None
     threshold: Threshold | Refusal | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +95,7 @@ class Found:
             "searched": self.searched,
             "calibrated": self.why_not is None,
             "why_not": self.why_not,
+            "faint": self.faint,
             "threshold": None if known is None else known.to_dict(),
             "threshold_refused": None if refused is None else refused.why,
             "threshold_estimate": None if refused is None else refused.estimate,
@@ -145,7 +148,19 @@ def search(index: Index, query: Query, modality: str = ANY, top: int = 20, rate:
         )
         for rank, (place, row) in enumerate(zip(order.tolist(), rows[order].tolist(), strict=True), start=1)
     )
-    return Found(query, modality, int(wanted.sum()), matches, why_not, threshold)
+    faint = None if chance is None else _faint(index, query.modality, modalities[rows])
+    return Found(query, modality, int(wanted.sum()), matches, why_not, faint, threshold)
+
+
+def _faint(index: Index, query: str, modalities: np.ndarray) -> str | None:
+    """In words, that no chance can be large, where that is so."""
+    listed = [] if index.calibration is None else index.calibration.faint(query, modalities)
+    if not listed:
+        return None
+    return (
+        f"hardly a pair of {query} and {' or '.join(listed)} tracklets stands out from strangers: either nobody is in "
+        "both, or there are too few tracklets or too little training to tell; go by the order, and by the pictures"
+    )
 
 
 def _refuse(modality: str, top: int, rate: float | None) -> None:
