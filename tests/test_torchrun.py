@@ -145,3 +145,15 @@ def test_one_killed_ends_all_and_the_run_goes_on_elsewhere(tmp_path: Path, data:
     assert len(metrics(broken)) < 4
     run_alone(data, broken)
     assert_alike(alone, broken)
+
+
+def test_a_process_of_several_does_not_wait_for_the_end_of_the_interpreter():
+    """There the threads of its group, which may still need the interpreter, would abort it."""
+    program = (
+        "import atexit, typer; from usvireid.ending import run_to_the_end; atexit.register(print, 'the end')\n"
+        "app = typer.Typer(); app.command()(lambda: print('done')); run_to_the_end(app)"
+    )
+    for several, said in (("1", "done\nthe end\n"), ("2", "done\n")):
+        surroundings = {**os.environ, "WORLD_SIZE": several}
+        ended = subprocess.run([sys.executable, "-c", program], env=surroundings, capture_output=True, text=True)
+        assert (ended.returncode, ended.stdout) == (0, said), ended.stderr

@@ -51,7 +51,18 @@ def run_to_the_end(app: typer.Typer) -> NoReturn:
         _fail(_unexpected(error), 1)
     if code == 130:
         _fail(_stopped(), 130)
-    sys.exit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    if _one_of_several():
+        # A thread of the group may still let go of a tensor, for which it needs the interpreter: where that is ending,
+        # the process is aborted after its work is done.
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _one_of_several() -> bool:
+    """Whether torchrun started this process as one of several; asked here without waiting for PyTorch."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def _refuse_undecodable(arguments: list[str]) -> None:
@@ -106,7 +117,7 @@ def _fail(message: str, code: int) -> NoReturn:
         if os.environ.get(TRACEBACK_VARIABLE) and sys.exception() is not None:
             traceback.print_exc()
         line = "error: " + " ".join(message.split())
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun's; PyTorch is loaded already, or soon will be
+        if _one_of_several():  # PyTorch is loaded already, or soon will be
             from usvireid.processes import end_all
 
             end_all(line, code)

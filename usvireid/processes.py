@@ -195,7 +195,8 @@ class Group:
     def part(self) -> None:
         """Leave cleanly. What holds parts of the network has to be let go of before.
 
-        Left to the interpreter's end, the threads of a group that still holds such parts abort the process.
+        Left to the interpreter's end, the threads of a group that still holds such parts can abort the process; see
+        `usvireid.ending`, which does not wait for that end.
         """
         gc.collect()
         self.sum(torch.zeros(1))

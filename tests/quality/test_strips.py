@@ -7,7 +7,7 @@ import pandas as pd
 
 from usvireid.data.crops import Crops
 from usvireid.matching.labels import PseudoLabels
-from usvireid.quality.strips import pseudo_identities, spread, strips_of, unlabelled_rows
+from usvireid.quality.strips import pseudo_identities, spread, strip_of, unlabelled_rows
 
 V, R = "visible", "infrared"
 
@@ -47,7 +47,7 @@ def test_every_crop_is_with_its_own_identity():
 
 def test_a_strip_spreads_from_most_to_least_confident():
     person = pseudo_identities(labels_of([V] * 30, [0] * 30, np.linspace(0, 1, 30)))[0]
-    visible, infrared = strips_of(person, 8)
+    visible, infrared = (strip_of(side, person.rows[side], 8, person.clusters[side]) for side in (V, R))
     assert visible.crops == 30 and len(visible.rows) == 8 and list(visible.clusters) == [0]
     assert visible.rows[0] == 29 and visible.rows[-1] == 0 and list(visible.rows) == sorted(visible.rows, reverse=True)
     assert (infrared.crops, list(infrared.rows)) == (0, [])

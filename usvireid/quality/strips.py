@@ -94,11 +94,6 @@ def strip_of(modality: str, rows: np.ndarray, count: int, clusters: Sequence[int
     return Strip(modality, len(rows), spread(rows, count).tolist(), clusters)
 
 
-def strips_of(person: PseudoIdentity, count: int) -> list[Strip]:
-    """The strips of a pseudo-identity, visible first, each from its most to its least confident crop."""
-    return [strip_of(modality, rows, count, person.clusters[modality]) for modality, rows in person.rows.items()]
-
-
 def spread(rows: np.ndarray, count: int) -> np.ndarray:
     """At most `count` of the rows, evenly spaced, the first and the last among them."""
     if len(rows) <= count:

@@ -1,4 +1,4 @@
-"""What `usvireid search` does."""
+"""What `usvireid search` does, and what it and `usvireid index` show on the terminal."""
 
 from __future__ import annotations
 
