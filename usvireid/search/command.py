@@ -59,7 +59,7 @@ def search_index(
     if query_modality not in (AUTO, *names.MODALITIES):
         raise UsageError(f"--query-modality {query_modality}: use {AUTO}, {' or '.join(names.MODALITIES)}.")
     index = open_index(folder)
-    target = None if report is None else output_file(report, _SEARCH_PAGE)
+    target = None if report is None else output_file(report, _SEARCH_PAGE, "--report")
     query = _query(index, text, query_modality, box, detector, device)
     found = search(index, query, modality, top, rate)
     for fact in query.facts:
