@@ -161,3 +161,13 @@ def test_every_path_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = [settings.data.cache, settings.encoder.weights, settings.constraints.travel]
     assert found == [tmp_path.resolve() / "here"] * len(names)
     assert with_absolute_paths(Settings()) == Settings()
+
+
+def test_paths_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = with_absolute_paths(made("data.cache=~/cache", "encoder.weights=~/a.pth", "constraints.travel=~/t.csv"))
+    assert settings.data.cache == tmp_path.resolve() / "cache"
+    assert settings.encoder.weights == tmp_path.resolve() / "a.pth"
+    assert settings.constraints.travel == tmp_path.resolve() / "t.csv"
+    with pytest.raises(UsageError, match=r"data\.cache: ~nobody-here/a: there is no such home folder"):
+        with_absolute_paths(made("data.cache=~nobody-here/a"))

@@ -94,8 +94,8 @@ def test_travel_times_need_a_table(capfd: Captured, tmp_path: Path, labelled: Pa
     missing = tmp_path / "travel.csv"
     options = tiny_options(**{"constraints.travel": str(missing)})
     code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *options)
-    assert code == 1
-    assert "travel.csv" in error_line(err)
+    assert code == 2
+    assert "travel.csv: no such file" in error_line(err)
 
 
 def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(

@@ -180,13 +180,20 @@ def with_absolute_paths(settings: Settings) -> Settings:
             "encoder": encoder.model_copy(
                 update={
                     "name": str(Path(encoder.name).resolve()) if own_encoder else encoder.name,
-                    "weights": encoder.weights and encoder.weights.resolve(),
+                    "weights": _absolute(encoder.weights, "encoder.weights"),
                 }
             ),
-            "data": settings.data.model_copy(update={"cache": cache and cache.resolve()}),
-            "constraints": settings.constraints.model_copy(update={"travel": travel and travel.resolve()}),
+            "data": settings.data.model_copy(update={"cache": _absolute(cache, "data.cache")}),
+            "constraints": settings.constraints.model_copy(update={"travel": _absolute(travel, "constraints.travel")}),
         }
     )
+
+
+def _absolute(path: Path | None, setting: str) -> Path | None:
+    try:
+        return path and path.expanduser().resolve()
+    except RuntimeError:
+        raise UsageError(f"{setting}: {path}: there is no such home folder.") from None
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
