@@ -118,3 +118,7 @@ def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(
     assert label["infrared/03_2.png"] == -1
     assert label["visible/01_0.png"] == -1 or label["visible/01_0.png"] != label["visible/01_1.png"]
     assert [line["answers"] for line in metrics(run) if line["epoch"]] == [0, 3]
+    append_answer(answers, "junk", [path for path in label.index if path.startswith("infrared/")])
+    code, _, err = call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "3")
+    assert code == 1
+    assert "infrared crops are junk, so nothing is left to train on" in error_line(err)
