@@ -13,6 +13,7 @@ from usvireid.layers import (
     parse_assignment,
     read_settings_file,
     to_yaml,
+    with_absolute_paths,
 )
 
 
@@ -151,3 +152,22 @@ def test_a_null_character_is_no_part_of_a_name() -> None:
         make_settings([("file", {"encoder": {"name": "a\0b.py"}})])
     with pytest.raises(UsageError, match=r"setting encoder\.weights: holds a null character"):
         make_settings([("file", {"encoder": {"weights": "a\0b"}})])
+
+
+def test_every_path_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("data.cache", "encoder.weights", "constraints.travel")
+    settings = with_absolute_paths(made(*(f"{name}=here" for name in names)))
+    found = [settings.data.cache, settings.encoder.weights, settings.constraints.travel]
+    assert found == [tmp_path.resolve() / "here"] * len(names)
+    assert with_absolute_paths(Settings()) == Settings()
+
+
+def test_paths_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = with_absolute_paths(made("data.cache=~/cache", "encoder.weights=~/a.pth", "constraints.travel=~/t.csv"))
+    assert settings.data.cache == tmp_path.resolve() / "cache"
+    assert settings.encoder.weights == tmp_path.resolve() / "a.pth"
+    assert settings.constraints.travel == tmp_path.resolve() / "t.csv"
+    with pytest.raises(UsageError, match=r"data\.cache: ~nobody-here/a: there is no such home folder"):
+        with_absolute_paths(made("data.cache=~nobody-here/a"))

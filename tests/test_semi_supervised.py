@@ -94,8 +94,8 @@ def test_travel_times_need_a_table(capfd: Captured, tmp_path: Path, labelled: Pa
     missing = tmp_path / "travel.csv"
     options = tiny_options(**{"constraints.travel": str(missing)})
     code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *options)
-    assert code == 1
-    assert "travel.csv" in error_line(err)
+    assert code == 2
+    assert "travel.csv: no such file" in error_line(err)
 
 
 def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(
@@ -118,3 +118,7 @@ def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(
     assert label["infrared/03_2.png"] == -1
     assert label["visible/01_0.png"] == -1 or label["visible/01_0.png"] != label["visible/01_1.png"]
     assert [line["answers"] for line in metrics(run) if line["epoch"]] == [0, 3]
+    append_answer(answers, "junk", [path for path in label.index if path.startswith("infrared/")])
+    code, _, err = call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "3")
+    assert code == 1
+    assert "infrared crops are junk, so nothing is left to train on" in error_line(err)

@@ -23,6 +23,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from usvireid.printable import shown_lines
+
 _ANY_WIDTH = 10_000
 _PLAIN_EVERY = 15.0
 """Seconds between plain progress lines of one task."""
@@ -47,7 +49,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self.console.print(text, markup=False)
+        self.console.print(shown_lines(text), markup=False)
 
     def result(self, table: Table) -> None:
         """A table that the command was called for."""
@@ -59,7 +61,7 @@ class Display:
 
     def warn(self, text: str) -> None:
         """A line that stays and stands out."""
-        self.console.print(Text(f"warning: {text}", style="yellow"))
+        self.console.print(Text(f"warning: {shown_lines(text)}", style="yellow"))
 
     def warn_once(self, text: str) -> None:
         """A warning that is not repeated, however often the same is noticed."""

@@ -17,6 +17,7 @@ from usvireid.encoders.features import Features
 from usvireid.errors import UsageError
 from usvireid.loading import Data, open_data, training_data
 from usvireid.matching.labels import PseudoLabels
+from usvireid.printable import shown
 from usvireid.quality.doubts import KINDS, Doubt, Kind, Order, find_doubts
 from usvireid.run import Run
 from usvireid.training.checkpoint import checkpoint_files, read_epoch, restore_encoder
@@ -120,13 +121,8 @@ def doubts_text(doubts: Sequence[Doubt], crops: Crops) -> str:
 
 
 def _named(rows: np.ndarray, crops: Crops) -> str:
-    paths = [_printable(str(path)) for path in crops.table[names.PATH].iloc[rows[:_NAMED]]]
+    paths = [shown(str(path)) for path in crops.table[names.PATH].iloc[rows[:_NAMED]]]
     return ", ".join(paths) + (f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else "")
-
-
-def _printable(text: str) -> str:
-    """The text with what would move the cursor written out."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def doubts_dict(doubts: Sequence[Doubt], crops: Crops) -> list[dict[str, Any]]:

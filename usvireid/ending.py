@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from usvireid.errors import UsageError, UsvireidError
+from usvireid.printable import shown
 from usvireid.recipe import TRACEBACK_VARIABLE
 
 _GO_ON = ("run", "demo", "footage")
@@ -71,8 +72,8 @@ def _refuse_undecodable(arguments: list[str]) -> None:
         try:
             argument.encode()
         except UnicodeEncodeError:
-            shown = argument.encode(errors="replace").decode()
-            raise UsageError(f"{shown}: is not text (UTF-8); rename it, or give another name.") from None
+            text = argument.encode(errors="replace").decode()
+            raise UsageError(f"{text}: is not text (UTF-8); rename it, or give another name.") from None
 
 
 def _stopped() -> str:
@@ -116,7 +117,7 @@ def _fail(message: str, code: int) -> NoReturn:
     with contextlib.suppress(OSError):  # without a place to complain the exit code has to do
         if os.environ.get(TRACEBACK_VARIABLE) and sys.exception() is not None:
             traceback.print_exc()
-        line = "error: " + " ".join(message.split())
+        line = "error: " + shown(" ".join(message.split()))
         if _one_of_several():  # PyTorch is loaded already, or soon will be
             from usvireid.processes import end_all
 

@@ -95,8 +95,8 @@ def size_text(count: float) -> str:
     return f"{value:.0f} {units[0]}" if value >= 9.95 else f"{value:.1f} {units[0]}"
 
 
-def output_file(out: Path, name: str) -> Path:
-    """The file that `--out` asks for: in a folder one called `name`; else itself, with the ending of `name`.
+def output_file(out: Path, name: str, option: str = "--out") -> Path:
+    """The file that an option asks for: in a folder one called `name`; else itself, with the ending of `name`.
 
     Raises:
         UsageError: the name has another ending, it is a device, or there is no such folder; none is made, so that a
@@ -106,12 +106,12 @@ def output_file(out: Path, name: str) -> Path:
     if out.is_dir():
         return out / name
     if out.exists() and not out.is_file():
-        raise UsageError(f"--out {out}: is no file that can be replaced; give another name.")
+        raise UsageError(f"{option} {out}: is no file that can be replaced; give another name.")
     if out.suffix.lower() in _ENDINGS - {ending}:
-        raise UsageError(f"--out {out}: what is written is {ending}; give the file that ending.")
+        raise UsageError(f"{option} {out}: what is written is {ending}; give the file that ending.")
     target = out if out.suffix.lower() == ending else out.with_name(out.name + ending)
     if not target.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {target.parent}; make it first.")
+        raise UsageError(f"{option} {out}: there is no folder {target.parent}; make it first.")
     return target
 
 

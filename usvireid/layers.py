@@ -172,7 +172,7 @@ def nested(name: str, value: Any) -> dict[str, Any]:
 def with_absolute_paths(settings: Settings) -> Settings:
     """The same settings with every path made absolute, so that a run goes on from whatever folder it is called in."""
     pipeline = Path(settings.pipeline)
-    encoder, cache = settings.encoder, settings.data.cache
+    encoder, cache, travel = settings.encoder, settings.data.cache, settings.constraints.travel
     own_encoder = encoder.name.endswith(".py")
     return settings.model_copy(
         update={
@@ -180,12 +180,20 @@ def with_absolute_paths(settings: Settings) -> Settings:
             "encoder": encoder.model_copy(
                 update={
                     "name": str(Path(encoder.name).resolve()) if own_encoder else encoder.name,
-                    "weights": encoder.weights and encoder.weights.resolve(),
+                    "weights": _absolute(encoder.weights, "encoder.weights"),
                 }
             ),
-            "data": settings.data.model_copy(update={"cache": cache and cache.resolve()}),
+            "data": settings.data.model_copy(update={"cache": _absolute(cache, "data.cache")}),
+            "constraints": settings.constraints.model_copy(update={"travel": _absolute(travel, "constraints.travel")}),
         }
     )
+
+
+def _absolute(path: Path | None, setting: str) -> Path | None:
+    try:
+        return path and path.expanduser().resolve()
+    except RuntimeError:
+        raise UsageError(f"{setting}: {path}: there is no such home folder.") from None
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,7 +281,7 @@ def _part_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
 
 def _nearest(path: str, model: type[BaseModel]) -> str:
     tree = model().model_dump(mode="json")
-    known = [*tree, *flatten(tree)]
+    known = list(dict.fromkeys([*tree, *flatten(tree)]))
     by_last_name = [name for name in known if name.rpartition(".")[2] == path.rpartition(".")[2]]
     near = by_last_name or difflib.get_close_matches(path, known, n=1, cutoff=0.5)
     if near:

@@ -3,7 +3,7 @@
 import pytest
 
 from usvireid.data.travel import read_travel
-from usvireid.errors import DataError
+from usvireid.errors import DataError, UsageError
 
 
 def test_a_table_of_travel_times(tmp_path):
@@ -32,5 +32,5 @@ def test_bad_rows_are_named(tmp_path, rows, said):
 
 
 def test_no_such_table(tmp_path):
-    with pytest.raises(DataError, match=r"travel\.csv"):
+    with pytest.raises(UsageError, match=r"travel\.csv: no such file"):
         read_travel(tmp_path / "travel.csv")

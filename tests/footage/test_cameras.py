@@ -98,6 +98,10 @@ def test_the_detector_is_told_the_name_of_the_video(videos: Path) -> None:
         ("cameras: [{name: x, videos: a2.mp4, evry: 2}]", "unknown setting 'evry'; did you mean 'every'"),
         ("cameras: [{name: x, videos: a2.mp4, every: 0}]", "camera x: setting every: .*greater than or equal to 1"),
         ("cameras: [{name: x, videos: a2.mp4, region: 3}]", "region is the path"),
+        ("cameras: [{name: x, videos: 'a**/*.mp4'}]", "not a pattern; .* stands alone"),
+        ("cameras: [{name: x, videos: ~nobody-here/a.mp4}]", "~nobody-here/a.mp4: there is no such home folder"),
+        ("cameras: [{name: x, videos: a2.mp4, region: ~nobody-here/a.png}]", "there is no such home folder"),
+        ("cameras: [{name: x, videos: a2.mp4, detector: 'onnx:~nobody-here/a'}]", "there is no such home folder"),
         ("settings: 3\ncameras: [{name: x, videos: a2.mp4}]", "'settings' is a group"),
     ],
 )

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from usvireid.errors import UsageError
 from usvireid.footage.choose import Choosing
 from usvireid.footage.settings import ChoosingSettings, FootageSettings
-from usvireid.layers import flatten
+from usvireid.layers import checked, flatten
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "footage.md"
 
@@ -24,6 +25,18 @@ def test_what_can_be_chosen_by_is_a_setting_with_the_same_default() -> None:
 
 
 def test_settings_are_checked() -> None:
-    for wrong in ({"every": 0}, {"inside": 0}, {"format": "gif"}, {"choosing": {"crops": 0}}, {"frame_rate": 0}):
+    for wrong in (
+        {"every": 0},
+        {"inside": 0},
+        {"format": "gif"},
+        {"choosing": {"crops": 0}},
+        {"choosing": {"shapes": [5, 1]}},
+    ):
         with pytest.raises(ValidationError):
             FootageSettings.model_validate(wrong)
+
+
+def test_each_setting_is_named_once_where_one_is_unknown() -> None:
+    with pytest.raises(UsageError, match="unknown setting 'xyzzy'; there are detector,") as raised:
+        checked(FootageSettings, [("here", {"xyzzy": 1})])
+    assert str(raised.value).count("deinterlace") == 1

@@ -364,11 +364,47 @@ def test_foreign_folders_are_refused_before_anything_is_looked_at(footage: Foota
 def test_damaged_parts_are_named(footage: Footage, tmp_path: Path) -> None:
     out = tmp_path / "data"
     run(footage, out, "day")
+    rows = (out / "visible/day/day/rows.csv").read_text()
     (out / "visible/day/day/rows.csv").write_text("gone")
     with pytest.raises(DataError, match=r"rows\.csv: damaged"):
         run(footage, out, "day")
+    (out / "visible/day/day/rows.csv").write_text(rows.replace(".jpg,", ".jpg,x"))
+    with pytest.raises(DataError, match=r"rows\.csv: damaged"):
+        run(footage, out, "day")
+    facts = json.loads((out / "visible/day/day/part.json").read_text())
+    (out / "visible/day/day/part.json").write_text(json.dumps({**facts, "seconds": "many"}))
+    with pytest.raises(DataError, match=r"part\.json: damaged"):
+        run(footage, out, "day")
     (out / "visible/day/day/part.json").write_text("{")
     with pytest.raises(DataError, match=r"part\.json: damaged"):
+        run(footage, out, "day")
+
+
+def test_crops_that_a_person_has_removed_stay_away(
+    footage: Footage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "data"
+    run(footage, out, "day")
+    before = pd.read_csv(out / names.MANIFEST_FILE)["path"].tolist()
+    (out / before[1]).unlink()
+    found = run(footage, out, "day")
+    assert pd.read_csv(out / names.MANIFEST_FILE)["path"].tolist() == [before[0], *before[2:]]
+    assert found.crops["visible"] == len(before) - 1
+    assert "1 crops have been removed from the folder" in " ".join(capsys.readouterr().err.split())
+    run(footage, out, "day", redo=True)
+    assert pd.read_csv(out / names.MANIFEST_FILE)["path"].tolist() == before
+
+
+def test_a_table_that_cannot_be_read_is_left_as_it_is(footage: Footage, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    run(footage, out, "day")
+    (out / names.MANIFEST_FILE).write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match=r"crops\.csv: line 1 is not UTF-8"):
+        run(footage, out, "day")
+    assert not list(out.glob("crops.edited*"))
+    (out / names.MANIFEST_FILE).unlink()
+    (out / names.MANIFEST_FILE).mkdir()
+    with pytest.raises(DataError, match=r"crops\.csv: cannot be read \(Is a directory\)"):
         run(footage, out, "day")
 
 

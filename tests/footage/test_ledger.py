@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,10 @@ def test_folders_that_are_none_of_footage(tmp_path: Path) -> None:
         (tmp_path / "footage.json").write_text(content)
         with pytest.raises(DataError, match=words):
             read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"camera": "../../x"}, {"name": ".."}, {"modality": "x"}, {"start": "soon"}])
+def test_entries_that_lead_elsewhere_or_are_none(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    write_ledger(tmp_path, [replace(entry(tmp_path / "a.mp4", "a"), **wrong)])
+    with pytest.raises(DataError, match=r"footage\.json: damaged"):
+        read_ledger(tmp_path)

@@ -160,6 +160,7 @@ def test_text_that_is_no_json_and_too_much_of_it_are_refused(page: Page) -> None
     headers["Content-Type"] = "application/json"
     assert send(f"/{KEY}/answer", data="{", base_url=BASE, headers=headers).status_code == 400
     assert send(f"/{KEY}/answer", data="[]", base_url=BASE, headers=headers).status_code == 422
+    assert send(f"/{KEY}/answer", data="[" * 200_000, base_url=BASE, headers=headers).status_code == 422
     assert send(f"/{KEY}/answer", data=" " * 2**21, base_url=BASE, headers=headers).status_code == 413
     assert page.get("answer").status_code == 405
 

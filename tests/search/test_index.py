@@ -175,7 +175,11 @@ def test_facts_that_are_none(indexed: Indexed, tmp_path: Path) -> None:
         ({**facts, "version": 2}, DataError, "an index of version 2, and this usvireid reads version 1"),
         ({**facts, "format": "other"}, UsageError, "not an index"),
         ({**facts, "files": []}, DataError, "index.json: damaged"),
+        ({**facts, "files": {**facts["files"], files.TABLE: {"bytes": "many"}}}, DataError, "index.json: damaged"),
         ({**facts, "calibration": {"visible-visible": {}}}, DataError, "index.json: damaged"),
+        ({**facts, "calibration": 5}, DataError, "index.json: damaged"),
+        ({**facts, "reliability": {"visible": [{"x": 1}]}}, DataError, "index.json: damaged"),
+        ({**facts, "tracklets": facts["tracklets"] + 1}, DataError, "index.json: damaged"),
         ([], UsageError, "not an index"),
     ]:
         (folder / files.FACTS).write_text(json.dumps(content))

@@ -117,7 +117,7 @@ def test_thresholds_mark_rows_or_say_why_not(capfd: Captured, indexed: Indexed) 
         (["zzzzzzzz"], 2, "give an image, VIDEO:TIME (12.5 or 1:05), the path of a crop or the name of a track"),
         (["nothing.mp4:12"], 2, "nothing.mp4: no such video (of nothing.mp4:12)"),
         (["v0/t3", "--box", "1,2,3,4"], 2, "--box 1,2,3,4: names a person in a frame of a video"),
-        (["v0/t3", "--report", "nowhere/out.html"], 2, "there is no folder nowhere"),
+        (["v0/t3", "--report", "nowhere/out.html"], 2, "--report nowhere/out.html: there is no folder nowhere"),
         (["v0/t3", "--report", "out.png"], 2, "what is written is .html"),
     ],
 )

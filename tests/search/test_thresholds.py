@@ -43,6 +43,13 @@ def test_too_few_pairs_are_said(pairs: int, said: str) -> None:
     assert guessed.sentence().endswith("by the law of strangers, uncounted, it would be 2.43")
 
 
+@pytest.mark.parametrize(("rate", "said"), [(1e-300, "3e+300"), (5e-324, "inf"), (1e-7, "30,000,000")])
+def test_a_tiny_rate_is_said_shortly(rate: float, said: str) -> None:
+    found = threshold_at(rate, np.ones(3), np.zeros(5))
+    assert isinstance(found, Refusal)
+    assert f"it takes {said} pairs" in found.why
+
+
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1.0])
 def test_a_rate_that_is_none(rate: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):

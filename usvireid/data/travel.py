@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from usvireid.data.tables import TableKind, read_table
-from usvireid.errors import DataError
+from usvireid.errors import DataError, UsageError
 
 _FROM, _TO, _SECONDS = "from", "to", "seconds"
 _TRAVEL = TableKind("a table of travel times", (_FROM, _TO, _SECONDS), (_FROM, _TO, _SECONDS), marks_missing=False)
@@ -15,9 +15,12 @@ def read_travel(file: Path) -> dict[tuple[str, str], float]:
     """The least seconds from one camera to another; a pair stands once and is meant both ways.
 
     Raises:
+        UsageError: no such file.
         DataError: not such a table, an empty name, a camera paired with itself, a pair that stands twice, or seconds
             that are no number above 0. The message names file and row.
     """
+    if not file.is_file():
+        raise UsageError(f"constraints.travel: {file}: no such file; give a table from,to,seconds (.csv).")
     table = read_table(file, _TRAVEL)
     found: dict[tuple[str, str], float] = {}
     for at, (one, other, text) in enumerate(table[[_FROM, _TO, _SECONDS]].fillna("").itertuples(index=False)):

@@ -124,7 +124,7 @@ def _recordings(
     region = described.get("region")
     if region is not None and not isinstance(region, str):
         raise UsageError(f"{origin}: region is the path of a mask image.")
-    mask = None if region is None else (base / Path(region).expanduser()).absolute()
+    mask = None if region is None else _absolute(region, base)
     start = _seconds(described.get("start"), origin)
     recordings = []
     for path, own_start in _videos(described.get("videos"), base, origin):
@@ -166,13 +166,16 @@ def _videos(listed: Any, base: Path, origin: str) -> list[tuple[Path, float | No
 
 def _matching(pattern: str, base: Path) -> list[Path]:
     """The file of that name, or those that match the pattern, numbers in their order."""
-    path = (base / Path(pattern).expanduser()).absolute()
+    path = _absolute(pattern, base)
     if path.exists():
         return [path]
     if not glob.has_magic(pattern):
         raise UsageError(f"{pattern}: no such file; check the name of the video.")
-    matching = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-    files = sorted((match for match in matching if match.is_file()), key=lambda match: _natural(str(match)))
+    try:
+        matching = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        files = sorted((match for match in matching if match.is_file()), key=lambda match: _natural(str(match)))
+    except ValueError:  # two stars beside something else
+        raise UsageError(f"{pattern}: not a pattern; ** stands alone between slashes, as in day/**/*.mp4.") from None
     if not files:
         raise UsageError(f"{pattern}: no file matches; check the pattern.")
     for file in files:
@@ -180,6 +183,13 @@ def _matching(pattern: str, base: Path) -> list[Path]:
         if shown != str(file):
             raise UsageError(f"{shown}: the name is not UTF-8 text; rename the file.")
     return files
+
+
+def _absolute(name: str, base: Path) -> Path:
+    try:
+        return (base / Path(name).expanduser()).absolute()
+    except RuntimeError:
+        raise UsageError(f"{name}: there is no such home folder.") from None
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -193,7 +203,7 @@ def _located(settings: Mapping[str, Any], base: Path) -> dict[str, Any]:
     detector = settings.get("detector")
     for kind in _WITH_FILES:
         if isinstance(detector, str) and detector.startswith(kind):
-            file = (base / Path(detector.removeprefix(kind)).expanduser()).absolute()
+            file = _absolute(detector.removeprefix(kind), base)
             return merge(settings, {"detector": f"{kind}{file}"})
     return dict(settings)
 

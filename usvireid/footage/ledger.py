@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from usvireid import names
 from usvireid.errors import DataError, UsageError
 from usvireid.files import is_unfinished, write_atomically
@@ -63,6 +65,9 @@ class Entry:
         """Digest of all that decides what its crops are."""
         facts = {"form": FORM, **asdict(self), "start": None, "path": None}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+_ENTRIES: Final = TypeAdapter(Entry)
 
 
 def make_entry(recording: Recording, modality: str, known: dict[Path, str]) -> Entry:
@@ -132,7 +137,7 @@ def read_ledger(out: Path) -> list[Entry]:
             return []
         content = json.loads(file.read_text(encoding="utf-8"))
         form = content["form"]
-        entries = [Entry(**entry) for entry in content["recordings"]] if form == FORM else []
+        entries = [_entry(recorded) for recorded in content["recordings"]] if form == FORM else []
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror}); check its permissions.") from None
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -140,6 +145,16 @@ def read_ledger(out: Path) -> list[Entry]:
     if form != FORM:
         raise DataError(f"{file}: made by another version of usvireid (form {form}, here {FORM}); give another --out.")
     return entries
+
+
+def _entry(recorded: Any) -> Entry:
+    """An entry as it was written; a ValueError where it is none, or its crops would lie outside the folder."""
+    entry = _ENTRIES.validate_python(recorded)
+    if entry.modality not in names.MODALITIES or any(
+        "/" in name or name.startswith(".") for name in (entry.camera, entry.name)
+    ):
+        raise ValueError(entry.folder)
+    return entry
 
 
 def write_ledger(out: Path, entries: Sequence[Entry]) -> None:

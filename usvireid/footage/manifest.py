@@ -27,12 +27,12 @@ def write_manifest(out: Path, parts: Sequence[Part], warn: Callable[[str], None]
     """Write `crops.csv` anew, in one step.
 
     A table that a person has edited is kept under another name first, and columns that he added, such as `identity`, go
-    on with the crops they stood at.
+    on with the crops they stood at. Crops whose files he has removed are left out.
 
     Args:
         out: the data folder.
         parts: the finished ones, in the order of the ledger.
-        warn: told where a table is kept.
+        warn: told where a table is kept, and how many crops have been removed.
 
     Returns:
         How many crops of each modality there are.
@@ -42,14 +42,14 @@ def write_manifest(out: Path, parts: Sequence[Part], warn: Callable[[str], None]
         UsvireidError: it cannot be written.
     """
     file = out / names.MANIFEST_FILE
-    table = crop_table(place(parts))
-    before = file.read_bytes() if file.exists() else None
+    table = _still_there(crop_table(place(parts)), out, warn)
+    before = _content(file)
     if before is not None:
+        table = _with_own_columns(table, file)
         if _digest(before) not in _written(out):
             kept = _free_name(file)
             write_atomically(kept, before)
             warn(f"{file}: was edited by hand; it is kept as {kept.name}, and its own columns go on in the new table")
-        table = _with_own_columns(table, file)
     text = io.StringIO()
     table.to_csv(text, index=False, lineterminator="\n")
     content = text.getvalue().encode()
@@ -60,6 +60,27 @@ def write_manifest(out: Path, parts: Sequence[Part], warn: Callable[[str], None]
     write_atomically(file, content)
     write_atomically(out / WRITTEN_FILE, f"{_digest(content)}\n".encode())
     return {modality: int((table[names.MODALITY] == modality).sum()) for modality in names.MODALITIES}
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); remove it, and it is written anew.") from None
+
+
+def _still_there(table: pd.DataFrame, out: Path, warn: Callable[[str], None]) -> pd.DataFrame:
+    """The table without crops that a person has removed."""
+    there = [(out / path).is_file() for path in table[names.PATH]]
+    if all(there):
+        return table
+    warn(
+        f"{out}: {len(there) - sum(there)} crops have been removed from the folder and are left out of the table; "
+        "--redo of their recordings brings them back"
+    )
+    return table[there].reset_index(drop=True)
 
 
 def _with_own_columns(table: pd.DataFrame, file: Path) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from usvireid import names
 from usvireid.errors import DataError, UsvireidError
@@ -59,6 +60,9 @@ class PartFacts:
     damaged: bool = False
 
 
+_FACTS: Final = TypeAdapter(PartFacts)
+
+
 @dataclass(frozen=True)
 class Part:
     """A finished part: the entry it belongs to, its folder, and its facts."""
@@ -78,6 +82,8 @@ class Part:
             table = pd.read_csv(path)
             if tuple(table.columns) != ROWS or len(table) != self.facts.crops:
                 raise ValueError
+            for column in ROWS[1:]:
+                pd.to_numeric(table[column])
         except (OSError, ValueError):
             raise DataError(
                 f"{path}: damaged, not what was written there; ingest {self.entry.path} with --redo."
@@ -101,7 +107,7 @@ def find_part(out: Path, entry: Entry) -> Part | None:
     if not file.is_file():
         return None
     try:
-        facts = PartFacts(**json.loads(file.read_text(encoding="utf-8")))
+        facts = _FACTS.validate_python(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         raise DataError(f"{file}: damaged, not what was written there; remove {folder} and ingest it again.") from None
     return Part(entry, folder, facts) if facts.made_from == entry.made_from else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from usvireid.footage.choose import Choosing
 
@@ -34,6 +34,12 @@ class ChoosingSettings(_Part):
     least_life: Seconds = Field(_CHOOSING.least_life, description="seconds; shorter tracks give no crops")
     spacing: Seconds = Field(_CHOOSING.spacing, description="seconds; of boxes closer than that only the best counts")
     blur: Share = Field(_CHOOSING.blur, description="sharpness a crop needs, a share of the median of its track")
+
+    @model_validator(mode="after")
+    def _shapes_have_room(self) -> ChoosingSettings:
+        if self.shapes[0] > self.shapes[1]:
+            raise ValueError(f"shapes: the least, {self.shapes[0]:g}, is above the most, {self.shapes[1]:g}")
+        return self
 
 
 class FootageSettings(_Part):

@@ -9,10 +9,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from usvireid.printable import escaped, shown
+
 _UNENCODABLE = re.compile("[\ud800-\udfff]")
 _UNDRAWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_JOINERS = "\u200c\u200d"
-"""They shape letters and emoji and hide nothing."""
 
 
 def page_environment() -> Environment:
@@ -33,18 +33,9 @@ def page_environment() -> Environment:
     return environment
 
 
-def shown(text: str) -> str:
-    r"""A file name or another foreign word so that a reader sees what is there.
-
-    What draws nothing or turns the text around is written as in Python: a line break as \n, a byte that is no UTF-8 as
-    \xff, a character that reverses the reading direction as \u202e.
-    """
-    return text if text.isprintable() else "".join(one if _plain(one) else _escaped(one) for one in text)
-
-
 def drawable(text: str) -> str:
     r"""Text with what no UTF-8 file or XML can hold written as in Python, such as \x00."""
-    return _UNDRAWABLE.sub(lambda found: _escaped(found[0]), text)
+    return _UNDRAWABLE.sub(lambda found: escaped(found[0]), text)
 
 
 def data_block(value: Any) -> Markup:
@@ -60,21 +51,9 @@ def data_block(value: Any) -> Markup:
 def _writable(value: Any) -> Any:
     """The same values; a lone surrogate would be JSON and yet no text."""
     if isinstance(value, str):
-        return _UNENCODABLE.sub(lambda found: _escaped(found[0]), value)
+        return _UNENCODABLE.sub(lambda found: escaped(found[0]), value)
     if isinstance(value, dict):
         return {_writable(key): _writable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_writable(inner) for inner in value]
     return value
-
-
-def _plain(character: str) -> bool:
-    return character.isprintable() or character in _JOINERS or character == "\u00a0"
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        # How Python keeps a byte of a file name that is no UTF-8.
-        return f"\\x{code - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")

@@ -12,6 +12,7 @@ import numpy as np
 from usvireid import names
 from usvireid.files import write_atomically
 from usvireid.matching.labels import PseudoLabels
+from usvireid.printable import shown
 from usvireid.quality.epoch_measures import remeasured
 from usvireid.quality.lines import Lines, edited_by_hand, one_line_per_epoch
 from usvireid.quality.measures import clusters_of
@@ -32,7 +33,6 @@ from usvireid.quality.page.material import Evaluations, Material
 from usvireid.quality.page.people import rows_by_turn, table_of_people
 from usvireid.quality.page.sample import codes_in
 from usvireid.quality.page.write import rendered
-from usvireid.quality.rendering import shown
 from usvireid.quality.selection import Selection
 from usvireid.quality.strips import Strip, pseudo_identities, strip_of, unlabelled_rows
 from usvireid.quality.truth import TruthMeasures, truth_of

@@ -86,7 +86,7 @@ def _pages(session: Session, pictures: Pictures, token: str) -> Blueprint:
         if not hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), token.encode()):
             return _error("The server was started anew; this page is up to date now. Look again.", 403)
         try:
-            deed = _deed(request.get_json(), session.digest)
+            deed = _deed(_sent(), session.digest)
             given = session.do(deed)
         except StaleAnswer as error:
             return _error(str(error), 409)
@@ -96,6 +96,14 @@ def _pages(session: Session, pictures: Pictures, token: str) -> Blueprint:
         return jsonify({"number": given.number, "text": session.said(given), "task": about, "state": session.state()})
 
     return pages
+
+
+def _sent() -> object:
+    """The JSON of the request; what is nested deeper than Python reads is no answer."""
+    try:
+        return request.get_json()
+    except RecursionError:
+        raise RefusedAnswer("This is no answer.") from None
 
 
 def _deed(content: object, digest: str) -> Deed:

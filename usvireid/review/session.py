@@ -14,7 +14,7 @@ import pandas as pd
 
 from usvireid import names
 from usvireid.data.crops import Crops
-from usvireid.quality.rendering import shown
+from usvireid.printable import shown
 from usvireid.review.answer import APART, DIFFERENT, JUNK, SAME, UNDO, Answer, standing
 from usvireid.review.answers import StaleAnswer, append_answer, read_answers
 from usvireid.review.settled import Settled

@@ -12,6 +12,7 @@ from usvireid import names
 from usvireid.display import Display
 from usvireid.errors import UsageError
 from usvireid.files import output_file, write_atomically
+from usvireid.printable import shown
 from usvireid.search.encode import AUTO, IndexEncoder
 from usvireid.search.index import Index, open_index
 from usvireid.search.page import bins_of, search_page
@@ -59,7 +60,7 @@ def search_index(
     if query_modality not in (AUTO, *names.MODALITIES):
         raise UsageError(f"--query-modality {query_modality}: use {AUTO}, {' or '.join(names.MODALITIES)}.")
     index = open_index(folder)
-    target = None if report is None else output_file(report, _SEARCH_PAGE)
+    target = None if report is None else output_file(report, _SEARCH_PAGE, "--report")
     query = _query(index, text, query_modality, box, detector, device)
     found = search(index, query, modality, top, rate)
     for fact in query.facts:
@@ -107,7 +108,7 @@ def show_found(found: Found, display: Display) -> None:
 
 
 def _print(display: Display, text: str) -> None:
-    display.output.print(Text(text), soft_wrap=True)
+    display.output.print(Text(shown(text)), soft_wrap=True)
 
 
 def _table(found: Found) -> Table:
@@ -132,7 +133,7 @@ def _table(found: Found) -> Table:
             f"{match.similarity:.2f}",
             chance_text(match.chance) or f"{match.score:.1f}",
         ]
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(shown(cell)) for cell in cells))
     return table
 
 

@@ -27,6 +27,8 @@ ARRAYS: Final = "tracklets.safetensors"
 THUMBNAILS: Final = "thumbnails.jpegs"
 ENCODER: Final = "encoder.safetensors"
 _SUFFIX: Final = ".new"
+_DIGEST: Final = "sha256"
+"""In `index.json`: of everything else in it, so that whoever reads it need not ask whether each number is one."""
 _READ_WHOLE: Final = (TABLE, ARRAYS)
 """Files whose digest is looked at whenever an index is opened, as all of them is read; of the others the size."""
 
@@ -105,9 +107,10 @@ def _remove_left(folder: Path) -> None:
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """Write `index.json` last, with the size and the digest of every other file."""
+    """Write `index.json` last, with the size and the digest of every other file, and a digest of itself."""
     files = {path.name: _described(path) for path in sorted(folder.iterdir())}
     content = {"format": FORMAT, "version": VERSION, **facts, "files": files}
+    content[_DIGEST] = _digest_of_facts(content)
     (folder / FACTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -135,9 +138,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
             f"{folder}: an index of version {content.get('version')}, and this usvireid reads version {VERSION}; "
             "make it anew with `usvireid index`."
         )
-    files = content.get("files")
-    if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
+    if content.pop(_DIGEST, None) != _digest_of_facts(content):
         raise damaged(path)
+    files = content["files"]
     for name in (TABLE, FEATURES, TRACKLETS, ARRAYS, THUMBNAILS, ENCODER):
         _check(folder / name, files.get(name))
     return content
@@ -162,6 +165,10 @@ def digest_of(path: Path) -> str:
 def damaged(path: Path) -> DataError:
     """What to raise where a file of an index is not as it was written."""
     return DataError(f"{path}: damaged; make the index anew, or copy it again.")
+
+
+def _digest_of_facts(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -85,12 +85,12 @@ def threshold_at(
     if not 0 < rate < 1:
         raise ValueError(f"a false-match rate lies between 0 and 1, not {rate}")
     count = len(different)
-    needed = math.ceil(NEEDED / rate)
+    needed = NEEDED / rate
     if count < needed:
         least = f"; the lowest rate they can show is {NEEDED / count:.2g}" if count > NEEDED else ""
         return Refusal(
-            f"no threshold for a false-match rate of {rate:g}: it takes {needed:,} pairs of tracks that one camera saw "
-            f"at the same time, and there are {count:,}{least}",
+            f"no threshold for a false-match rate of {rate:g}: it takes {_count_text(needed)} pairs of tracks that one "
+            f"camera saw at the same time, and there are {count:,}{least}",
             max((float(stats.norm.isf(rate, *law)) for law in laws), default=None),
         )
     passing = math.floor(rate * count)
@@ -100,3 +100,7 @@ def threshold_at(
     low = float(stats.beta.ppf(tail, above, count - above + 1)) if above else 0.0
     high = float(stats.beta.ppf(1 - tail, above + 1, count - above)) if above < count else 1.0
     return Threshold(rate, score, count, above, low, high, float((same > score).mean()) if len(same) else None)
+
+
+def _count_text(least: float) -> str:
+    return f"{math.ceil(least):,}" if least < 1e9 else f"{least:.2g}"

@@ -140,4 +140,6 @@ def _inside(box: tuple[float, float, float, float], frame: Frame, at: str) -> tu
 
 def _box_text(box: tuple[float, float, float, float]) -> str:
     left, top, right, bottom = box
-    return ",".join(f"{value:.0f}" for value in (left, top, right - left, bottom - top))
+    return ",".join(
+        f"{value:.0f}" if abs(value) < 1e9 else f"{value:g}" for value in (left, top, right - left, bottom - top)
+    )

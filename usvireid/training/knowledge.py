@@ -10,6 +10,7 @@ from usvireid.clustering.tracks import add_tracks, add_travel
 from usvireid.config import ConstraintSettings
 from usvireid.data.crops import Crops
 from usvireid.data.travel import read_travel
+from usvireid.errors import DataError
 from usvireid.review.answer import Answer
 from usvireid.review.answers import add_answers
 
@@ -25,7 +26,7 @@ def gathered(crops: Crops, settings: ConstraintSettings, answers: Sequence[Answe
         answers: of `usvireid review`.
 
     Raises:
-        DataError: the table of travel times is none.
+        DataError: the table of travel times is none, or all crops of a modality are junk.
     """
     builder = ConstraintsBuilder(len(crops))
     add_answers(builder, answers, crops)
@@ -35,4 +36,12 @@ def gathered(crops: Crops, settings: ConstraintSettings, answers: Sequence[Answe
         add_tracks(builder, crops)
         if settings.travel is not None:
             add_travel(builder, crops, read_travel(settings.travel))
-    return builder.build(), builder.contradictions
+    known = builder.build()
+    for modality in names.MODALITIES:
+        rows = crops.rows_of(modality)
+        if len(rows) and known.junk[rows].all():
+            raise DataError(
+                f"{names.REVIEWS_FILE}: the answers say that all {len(rows)} {modality} crops are junk, so nothing is "
+                "left to train on; undo some in `usvireid review`."
+            )
+    return known, builder.contradictions

@@ -153,3 +153,8 @@ def test_permissions(tmp_path: Path) -> None:
         assert "cannot be read" in refusal(tmp_path)
     finally:
         (tmp_path / "visible").chmod(0o755)
+
+
+def test_where_one_modality_will_do_none_will_not(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no folder 'visible'"):
+        read_folder(tmp_path, single=True)

@@ -48,6 +48,13 @@ def test_boxes_outside_are_cut_or_dropped_and_counted(tmp_path: Path) -> None:
     assert boxes.counts == {"cut at the edge": 1, "outside the frame": 3, "of no frame": 1}
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_box_without_room_is_outside(tmp_path: Path) -> None:
+    boxes = written(tmp_path, "1,1,20,20,1e-300,1e-300,1\n1,99999999999,2,3,40,50,1\n")
+    assert boxes.detect(frame(0)).boxes.tolist() == [[2, 3, 42, 53]]
+    assert boxes.counts["outside the frame"] == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -58,6 +65,8 @@ def test_boxes_outside_are_cut_or_dropped_and_counted(tmp_path: Path) -> None:
         ("-1,1,2,3,4,5,1\n", "row 1: frame '-1' is no whole number"),
         ("1,1,2,3,0,5,1\n", "row 1: the box has no area"),
         ("1,1,2,3,4,-5,1\n", "row 1: the box has no area"),
+        ("1,1,1e300,3,4,5,1\n", "row 1: left '1e300' is beyond any video"),
+        ("99999999999,1,2,3,4,5,1\n", "row 1: frame '99999999999' is beyond any video"),
         ("1,1,2,3,4,5,98\n", "row 1: conf '98' is above 1"),
         ("1;1;2;3;4;5;1\n", "row 1: has 1 columns"),
         ("frame,id,left,top,width,height\n", "holds no boxes"),

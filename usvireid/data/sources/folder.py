@@ -43,7 +43,7 @@ def read_folder(folder: Path, *, single: bool = False) -> Crops:
     modalities: list[str] = []
     for modality in names.MODALITIES:
         if not found[modality]:
-            if single:
+            if single and any(found.values()):
                 continue
             raise DataError(_what_is_missing(folder, modality))
         images = sorted(f"{child}/{image}" for child in found[modality] for image in _images_below(folder / child))

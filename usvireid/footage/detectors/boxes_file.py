@@ -13,6 +13,8 @@ from usvireid.footage.frames import Frame
 COLUMNS = "frame,id,left,top,width,height,conf"
 LEAST_LEFT = 0.25
 """Share of a box that must lie within the frame; of one that reaches out further too little shows."""
+_LARGEST = 1e9
+"""Of frame numbers and pixels."""
 
 
 class BoxesFile:
@@ -55,7 +57,8 @@ class BoxesFile:
         boxes = rows[:, :4]
         cut = boxes.clip(0, limit)
         sides = (cut[:, 2:] - cut[:, :2]).clip(0, None)
-        share = sides.prod(axis=1) / (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a box too thin for its place has no area any more
+            share = sides.prod(axis=1) / (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
         kept = (share >= LEAST_LEFT) & (sides >= 1).all(axis=1)
         self._outside += int((~kept).sum())
         self._clipped += int((kept & (share < 1)).sum())
@@ -103,6 +106,8 @@ def _row(text: str, where: str) -> tuple[int, tuple[float, ...]]:
             number = np.nan
         if not np.isfinite(number):
             raise DataError(f"{where}: {name} '{cell}' is no number.")
+        if abs(number) > _LARGEST and name not in ("id", "conf"):
+            raise DataError(f"{where}: {name} '{cell}' is beyond any video; correct the row or remove it.")
         numbers.append(number)
     frame, _, left, top, width, height = numbers[:6]
     if frame < 0 or frame != int(frame):

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.matching.labels import PseudoLabels
+from usvireid.printable import shown
 from usvireid.quality.page.sample import Sample, codes_in
-from usvireid.quality.rendering import shown
 from usvireid.quality.svg import inline_svg, page_style, stand_in
 
 _SIZE = (560 / 72, 380 / 72)

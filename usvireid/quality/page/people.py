@@ -11,7 +11,7 @@ import pandas as pd
 
 from usvireid import names
 from usvireid.data.crops import Crops
-from usvireid.quality.rendering import shown
+from usvireid.printable import shown
 from usvireid.quality.strips import PseudoIdentity, spread
 
 STRIP = 8
