@@ -1,5 +1,6 @@
 """What is known beforehand, from end to end on a tiny set: identities for some crops, tracks, travel times."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -122,3 +123,22 @@ def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(
     code, _, err = call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "3")
     assert code == 1
     assert "infrared crops are junk, so nothing is left to train on" in error_line(err)
+
+
+def test_answers_that_make_everybody_one_person_cost_nothing(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    run, table = tmp_path / "run", pd.read_csv(labelled / "crops.csv", dtype="string")
+    table = pd.concat([table.assign(path=table["path"].str.replace(".png", f"_{n}.png")) for n in range(3)])
+    for path in table["path"]:
+        shutil.copy(labelled / f"{path[:-6]}.png", labelled / path)
+    table.to_csv(labelled / "crops.csv", index=False)
+    first = tiny_options(**{"training.epochs": "2"})
+    code, _, err = call(capfd, "run", labelled, "--out", run, "--stage", "cluster,train", *first)
+    assert code == 0, err
+    before = {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
+    wrong = append_answer(run / "reviews.csv", "same", table["path"].tolist())
+    code, _, err = call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "3")
+    assert code == 1
+    assert "with the new answers in" in error_line(err)
+    assert before == {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
+    append_answer(run / "reviews.csv", "undo", undoes=wrong.number)
+    assert call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "3")[0] == 0

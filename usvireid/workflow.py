@@ -183,6 +183,7 @@ class Workflow:
             signs = signs_of(facts["quality"], self.experiment.extract_features())
             symptoms = self.guard.judge(epoch, signs)
             if symptoms:
+                self._refuse_if_answered(epoch, symptoms, facts["answers"])
                 self._roll_back(epoch, symptoms)
                 return
             facts["guard"] = self.guard.facts(signs)
@@ -225,6 +226,17 @@ class Workflow:
     def _checkpoint(self, epoch: int, line: dict[str, Any] | None) -> Checkpoint:
         guard = self.guard.state.model_dump(mode="json")
         return self.experiment.checkpoint(epoch, {"metrics": line, "inputs": self.inputs, "guard": guard})
+
+    def _refuse_if_answered(self, epoch: int, symptoms: dict[str, Symptom], answers: int) -> None:
+        """Where a collapse comes with new answers it is theirs, and no state of the run is to blame."""
+        before = next((line.get("answers", 0) for line in reversed(self.run.metrics()) if line["epoch"] < epoch), 0)
+        if answers == before:
+            return
+        why = ", ".join(f"{modality}: {symptom.text}" for modality, symptom in symptoms.items())
+        raise UsvireidError(
+            f"epoch {epoch}: with the new answers in {self.run.reviews} the clusters collapse ({why}); nothing was "
+            "changed. Take the last answers back in `usvireid review`, and start again."
+        )
 
     def _roll_back(self, epoch: int, symptoms: dict[str, Symptom]) -> None:
         advised = self.experiment.monitor.advised
