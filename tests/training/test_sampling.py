@@ -73,6 +73,18 @@ def test_an_identity_shows_as_many_cameras_as_it_has() -> None:
         assert set(crops.table["camera"].iloc[plan.rows["visible"][0]]) == {"a", "b", "c"}
 
 
+def test_within_a_camera_an_identity_shows_as_many_tracks_as_it_has() -> None:
+    cameras = {"visible": ["a"] * 12 + ["b"] * 9, "infrared": ["x"] * 4}
+    labels, crops = make({"visible": [0] * 21, "infrared": [1] * 4}, cameras)
+    # Camera a has a long track and two short ones, camera b a long one and a single crop.
+    tracks = ["1"] * 10 + ["2", "3"] + ["1"] * 8 + ["2"] + ["1"] * 4
+    crops = Crops.from_table(crops.root, crops.table.assign(track=tracks), "test")
+    for plan in draw(labels, crops, p=1, k=5):
+        drawn = crops.table.iloc[plan.rows["visible"][0]]
+        pairs = set(zip(drawn["camera"], drawn["track"], strict=True))
+        assert pairs == {("a", "1"), ("a", "2"), ("a", "3"), ("b", "1"), ("b", "2")}
+
+
 def test_an_identity_with_too_few_crops_repeats_them_evenly() -> None:
     labels, crops = make({"visible": [0, 0], "infrared": [1]})
     for plan in draw(labels, crops, p=2, k=5):
