@@ -17,7 +17,6 @@ import argparse
 import os
 import platform
 import time
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -28,6 +27,7 @@ import motmetrics
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from true_tracks import SAME, Truth, read_truth
 
 from usvireid import names
 from usvireid.footage.choose import Chooser, ChosenCrop, ChosenTrack
@@ -39,18 +39,9 @@ from usvireid.footage.probe import probe
 from usvireid.footage.tracking import Tracked, make_tracker
 from usvireid.footage.tracklets import covered_shares
 
-SAME = 0.5
 OF_PERSON = 0.4
 SHOWN = 0.3
 NOBODY = -1
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The true boxes of a frame: identities, N, and left, top, right, bottom, N x 4."""
-
-    ids: np.ndarray
-    boxes: np.ndarray
 
 
 NONE = Truth(np.zeros(0, int), np.zeros((0, 4)))
@@ -69,22 +60,6 @@ class Result:
     accumulator: motmetrics.MOTAccumulator = field(default_factory=lambda: motmetrics.MOTAccumulator(auto_id=True))
     tracks: list[ChosenTrack] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
-
-
-def read_truth(path: Path) -> dict[int, Truth]:
-    """The true boxes by frame."""
-    frames = {}
-    for frame in ElementTree.parse(path).getroot().iter("frame"):
-        ids, boxes = [], []
-        for thing in frame.iter("object"):
-            box = thing.find("box")
-            if box is None:
-                raise SystemExit(f"{path}: frame {frame.get('number')} has an object without a box.")
-            x, y, w, h = (float(box.attrib[name]) for name in ("xc", "yc", "w", "h"))
-            ids.append(int(thing.attrib["id"]))
-            boxes.append((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
-        frames[int(frame.attrib["number"])] = Truth(np.array(ids, int), np.array(boxes, float).reshape(-1, 4))
-    return frames
 
 
 def measure(video: Path, truth: dict[int, Truth], kind: str, limit: int, thermal: bool = False) -> Result:

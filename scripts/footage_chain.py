@@ -19,12 +19,13 @@ import numpy as np
 import pandas as pd
 from make_infrared import make_infrared
 from sklearn.metrics import adjusted_rand_score
-from true_tracks import OVERLAP, overlaps, read_tracks
+from true_tracks import SAME, read_truth
 
 from usvireid import names
 from usvireid.clustering.cluster import cluster_graph, reach
 from usvireid.clustering.constraints import Constraints
 from usvireid.display import Display
+from usvireid.footage.detectors.overlaps import intersection_over_union
 from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import knn
 from usvireid.run import begin
@@ -45,15 +46,15 @@ def call(*arguments: object) -> str:
 def with_truth(data: Path, tracks: Path) -> Path:
     """A manifest beside the data's own, with the identity of each crop where it covers a hand-made box."""
     table = pd.read_csv(data / names.MANIFEST_FILE)
-    truth = dict(list(read_tracks(tracks).groupby("frame")))
+    truth = read_truth(tracks)
     identity: list[str | None] = []
     for crop in table.itertuples():
-        boxes = truth.get(crop.frame)
-        found = None
-        if boxes is not None:
-            share = overlaps(np.array([[crop.left, crop.top, crop.width, crop.height]]), boxes)[0]
-            if share.max() >= OVERLAP:
-                found = f"p{boxes['identity'].iloc[int(share.argmax())]:02d}"
+        true, found = truth.get(crop.frame), None
+        if true is not None and len(true.ids):
+            box = np.array([[crop.left, crop.top, crop.left + crop.width, crop.top + crop.height]], dtype=np.float64)
+            share = intersection_over_union(box, true.boxes)[0]
+            if share.max() >= SAME:
+                found = f"p{true.ids[int(share.argmax())]:02d}"
         identity.append(found)
     table[names.IDENTITY] = pd.array(identity, dtype="string")
     path = data / "truth.csv"

@@ -1,7 +1,6 @@
 """The motion detector and the tracker on the first 150 frames of PETS 2009 S2.L1, where the clip is at hand."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,15 @@ DATA = ROOT.parent / "shared" / "data"
 CLIP, TRACKS = DATA / "pets2009_s2l1.avi", DATA / "pets2009_s2l1_tracks.xml"
 
 
-def benchmark() -> Any:
-    spec = spec_from_file_location("benchmark_footage", ROOT / "scripts" / "benchmark_footage.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules["benchmark_footage"] = module
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The benchmark, with the modules that stand beside it."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    return import_module("benchmark_footage")
 
 
 @pytest.mark.skipif(not CLIP.is_file(), reason="the clip of PETS 2009 is not at hand")
-def test_motion_finds_and_follows_the_people() -> None:
-    script = benchmark()
+def test_motion_finds_and_follows_the_people(script: Any) -> None:
     truth = script.read_truth(TRACKS)
     result = script.measure(CLIP, truth, "motion", 150)
     seen = {number: known for number, known in truth.items() if number < result.frames}
