@@ -85,23 +85,29 @@ def test_where_nothing_is_known_it_is_plain_dbscan(seed, count, eps):
     plain = dbscan(graph, eps=eps, min_samples=3)
     bound = ConstrainedDbscan(graph, Constraints.none(count), 3)
     for found in (bound.at(eps), bound.settled(eps)):
-        assert np.array_equal(found.label, numbered(plain.label))
+        assert np.array_equal(numbered(found.label), numbered(plain.label))
         assert np.array_equal(found.role, plain.role)
         assert np.allclose(found.confidence, plain.confidence, atol=1e-6)
 
 
-def test_a_track_pulls_its_own_crops_together_and_no_stranger():
-    # Crops 0, 1 near each other, 2, 3 near each other; one pair between is near by chance.
-    distance = np.full((4, 4), 0.8, dtype=np.float32)
-    np.fill_diagonal(distance, 0)
-    distance[0, 1] = distance[1, 0] = distance[2, 3] = distance[3, 2] = 0.1
-    distance[1, 2] = distance[2, 1] = 0.2
-    graph = graph_of(distance)
-    assert dbscan(graph, eps=0.3, min_samples=2).count == 1
-    builder = ConstraintsBuilder(4)
-    builder.must([0, 1])
-    builder.must([2, 3])
-    assert ConstrainedDbscan(graph, builder.build(), 2).settled(0.3).label.tolist() == [0, 0, 1, 1]
+def test_a_track_goes_where_most_of_its_crops_are():
+    line = np.array([0.0, 0.05, 0.1, 0.5, 0.55, 0.6, 0.9])
+    graph = graph_of(np.abs(line[:, None] - line[None]).astype(np.float32))
+    builder = ConstraintsBuilder(7)
+    builder.must([1, 2, 3, 6])
+    found = ConstrainedDbscan(graph, builder.build(), 2)
+    assert found.at(0.2).label.tolist() == [0, 0, 0, 1, 1, 1, -1]
+    assert found.settled(0.2).label.tolist() == [0, 0, 0, 0, 1, 1, 0]
+    assert found.settled(0.2).role[6] == "border"
+
+
+def test_junk_holds_nothing_together():
+    line = np.array([0.0, 0.05, 0.2, 0.35, 0.4])
+    graph = graph_of(np.abs(line[:, None] - line[None]).astype(np.float32))
+    builder = ConstraintsBuilder(5)
+    builder.junk([2])
+    assert dbscan(graph, eps=0.16, min_samples=2).count == 1
+    assert ConstrainedDbscan(graph, builder.build(), 2).settled(0.16).label.tolist() == [0, 0, -1, 1, 1]
 
 
 def test_a_cluster_with_two_people_falls_apart_at_its_widest():

@@ -1,4 +1,4 @@
-"""Clustering that keeps to what is known: must-link before DBSCAN, cannot-link after it. Ours."""
+"""Clustering that keeps to what is known: groups that must link vote, what cannot link is taken apart. Ours."""
 
 from __future__ import annotations
 
@@ -12,42 +12,33 @@ from usvireid.clustering.result import Clusters
 
 
 class ConstrainedDbscan:
-    """DBSCAN over groups of crops that must link, each counted as often as it has crops.
+    """DBSCAN whose clusters are brought in agreement with what is known (`settled`).
 
-    The distance of two groups is the mean distance of their crops. So a track is compared as a whole with another
-    track, and one pair of crops that look alike by chance does not join them.
+    Groups act by the vote of their crops and not as points of the clustering: a track's mean distance to another is
+    large as long as the encoder is poor, which leaves people in more pieces, and linking its crops at distance 0 lets
+    any one pair join two tracks. Both were measured, and were worse (docs/method.md).
 
     Args:
         graph: float32, N x N, of `jaccard_graph`; pairs beyond its reach count as at distance 1.
         constraints: about the same N crops.
-        min_samples: as for `dbscan`, in crops.
+        min_samples: as for `dbscan`.
     """
 
     def __init__(self, graph: sparse.csr_matrix, constraints: Constraints, min_samples: int) -> None:
-        self._graph = graph
+        self._graph = _without(graph, constraints.junk)
         self._constraints = constraints
         self._least = min_samples
-        kept = ~constraints.junk
-        self._size = np.bincount(constraints.group[kept], minlength=len(constraints.known)).astype(np.int64)
         self._groups = group_distances(graph, constraints)
 
     def at(self, eps: float) -> Clusters:
-        """The clusters at an eps, with every group in one piece; people who cannot be one may still be in one."""
-        return self._clusters(*self._found(eps), eps)
+        """The clusters at an eps as they are found, junk near nobody."""
+        return dbscan(self._graph, eps=eps, min_samples=self._least)
 
     def settled(self, eps: float) -> Clusters:
-        """The clusters at an eps, in agreement with all that is known (`settled`)."""
-        label, role = self._found(eps)
-        return self._clusters(settled(label, self._groups, self._constraints, eps, self._least), role, eps)
-
-    def _found(self, eps: float) -> tuple[np.ndarray, np.ndarray]:
-        group = self._constraints.group
-        found = dbscan(self._groups, eps=eps, min_samples=self._least, weight=self._size)
-        label = np.where(self._constraints.junk, names.NO_LABEL, found.label[group])
-        return label, found.role[group]
-
-    def _clusters(self, label: np.ndarray, role: np.ndarray, eps: float) -> Clusters:
-        label, role = numbered(label), _roles(label, role)
+        """The clusters at an eps, in agreement with all that is known."""
+        found = self.at(eps)
+        label = numbered(settled(found.label, self._groups, self._constraints, eps, self._least))
+        role = _roles(label, found.role)
         confidence = holding_confidence(within(self._graph, eps), label, role == names.CORE)
         confidence[label < 0] = 0
         return Clusters(label, role, confidence)
@@ -65,6 +56,15 @@ def keep_to(found: Clusters, graph: sparse.csr_matrix, constraints: Constraints,
     label = settled(found.label, group_distances(graph, constraints), constraints, 1.0, least)
     confidence = np.where(label >= 0, found.confidence, np.float32(0)).astype(np.float32)
     return Clusters(numbered(label), _roles(label, found.role), confidence, found.outlier_score)
+
+
+def _without(graph: sparse.csr_matrix, junk: np.ndarray) -> sparse.csr_matrix:
+    """The graph in which junk is near itself alone."""
+    if not junk.any():
+        return graph
+    entries = graph.tocoo()
+    kept = ~(junk[entries.row] | junk[entries.col]) | (entries.row == entries.col)
+    return sparse.csr_matrix((entries.data[kept], (entries.row[kept], entries.col[kept])), shape=graph.shape)
 
 
 def group_distances(graph: sparse.csr_matrix, constraints: Constraints) -> sparse.csr_matrix:

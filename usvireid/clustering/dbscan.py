@@ -10,7 +10,7 @@ from usvireid import names
 from usvireid.clustering.result import Clusters
 
 
-def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int, weight: np.ndarray | None = None) -> Clusters:
+def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int) -> Clusters:
     """Density-based clusters of a distance graph, equal to DBSCAN on the full matrix.
 
     Clusters are numbered in the order of their first core crop. A core crop has at least `min_samples` crops within
@@ -22,7 +22,6 @@ def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int, weight: np
             hold larger distances too.
         eps: largest distance of neighbours, at least 0.
         min_samples: at least 1.
-        weight: int64, N; as how many crops each row counts towards `min_samples`; None: as one.
 
     Raises:
         ValueError: eps or min_samples out of range, or the graph is not square.
@@ -36,7 +35,7 @@ def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int, weight: np
         return Clusters(empty.astype(np.int64), empty.astype(object), empty.astype(np.float32))
     near = within(graph, eps)
     # scikit-learn refuses eps = 0; no distance of float32 lies between 0 and this.
-    found = DBSCAN(eps=max(eps, 1e-50), min_samples=min_samples, metric="precomputed").fit(near, sample_weight=weight)
+    found = DBSCAN(eps=max(eps, 1e-50), min_samples=min_samples, metric="precomputed").fit(near)
     label = found.labels_.astype(np.int64)
     core = np.zeros(len(label), dtype=bool)
     core[found.core_sample_indices_] = True

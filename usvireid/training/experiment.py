@@ -182,6 +182,7 @@ class Experiment:
             instances=settings.sampling.instances,
             steps=steps,
             generator=numpy_generator(settings.seed, "sampling", epoch),
+            tracks=settings.constraints.tracks,
         )
         generator = torch_generator(settings.seed, "augmentation", epoch)
         self.encoder.train()

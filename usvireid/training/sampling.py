@@ -32,7 +32,14 @@ def steps_per_epoch(labels: PseudoLabels, identities: int, instances: int) -> in
 
 
 def plan_batches(
-    labels: PseudoLabels, crops: Crops, *, identities: int, instances: int, steps: int, generator: np.random.Generator
+    labels: PseudoLabels,
+    crops: Crops,
+    *,
+    identities: int,
+    instances: int,
+    steps: int,
+    generator: np.random.Generator,
+    tracks: bool = True,
 ) -> Iterator[BatchPlan]:
     """Draw the batches of an epoch.
 
@@ -48,8 +55,9 @@ def plan_batches(
         instances: K.
         steps: number of batches.
         generator: every random number comes from it.
+        tracks: make use of tracks.
     """
-    pools = {modality: _Pool(labels, crops, modality) for modality in names.MODALITIES}
+    pools = {modality: _Pool(labels, crops, modality, tracks) for modality in names.MODALITIES}
     present = {modality: pool for modality, pool in pools.items() if len(pool.numbers)}
     shared = labels.shared_identities()
     joint = _Turns(shared, generator)
@@ -100,7 +108,7 @@ class _Turns:
 class _Pool:
     """The crops of each identity of one modality, grouped by camera."""
 
-    def __init__(self, labels: PseudoLabels, crops: Crops, modality: str) -> None:
+    def __init__(self, labels: PseudoLabels, crops: Crops, modality: str, tracks: bool) -> None:
         rows = labels.rows_of(modality)
         identity = labels.column(names.IDENTITY)[rows]
         rows, identity = rows[identity >= 0], identity[identity >= 0]
@@ -109,7 +117,7 @@ class _Pool:
         groups = np.split(rows[order], first[1:]) if len(rows) else []
         self._rows = dict(zip(self.numbers.tolist(), groups, strict=True))
         self._camera = crops.codes(names.CAMERA)
-        self._track = track_numbers(crops)
+        self._track = track_numbers(crops) if tracks else np.full(len(crops), names.NO_LABEL, dtype=np.int64)
 
     def draw(self, identity: int, count: int, generator: np.random.Generator) -> np.ndarray:
         """`count` crops of one identity: cameras in turn, no crop twice before all were drawn."""
