@@ -73,6 +73,7 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
                 tau=settings.matching.tau,
                 center=settings.matching.center,
                 csls_k=settings.matching.csls_k,
+                chance=settings.matching.chance,
             )
     return transmit(labels, agreed(match, labels, constraints))
 

@@ -84,9 +84,8 @@ def seen_alone(modality: np.ndarray, identity_codes: np.ndarray) -> np.ndarray:
         modality: text, N.
         identity_codes: int64, N; -1 where unknown.
     """
-    sides = [np.unique(identity_codes[modality == name]) for name in names.MODALITIES]
-    both = np.intersect1d(*sides)
-    return np.asarray((identity_codes >= 0) & ~np.isin(identity_codes, both))
+    visible, infrared = (identity_codes[modality == name] for name in names.MODALITIES)
+    return np.asarray((identity_codes >= 0) & ~np.isin(identity_codes, np.intersect1d(visible, infrared)))
 
 
 def _agreement(alone: np.ndarray, linked: np.ndarray) -> tuple[float | None, float | None]:
