@@ -55,7 +55,7 @@ def main() -> None:
         options.seeds.split(","), arms(options.shares.split(",")).items()
     ):
         name = f"{options.difficulty}_0_{seed}"
-        data = draw(options.out / "data" / name, int(seed), options.difficulty, 0)
+        data = draw(options.out / "data" / name, int(seed), options.difficulty, 0.0)
         run = train(data, options.out / f"{name}{end}", int(seed), [*changes, *options.set], display)
         found.setdefault(arm, []).append(run.metrics())
     untrained = {"untrained": [lines[:1] for lines in next(iter(found.values()))]}
