@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from usvireid import names
+from usvireid.loss_weights import Weight
 
 RESNETS = ("resnet18", "resnet50")
 VIT = "vit-b16"
@@ -202,20 +203,20 @@ class MemorySettings(_Part):
 
 
 class LossSettings(_Part):
-    """Weights of the losses; 0 switches one off."""
+    """Weights of the losses; 0 switches one off, steps such as [[1, 0.1], [41, 1]] hold from an epoch on."""
 
-    own: Annotated[float, Field(ge=0)] = Field(1.0, description="contrast with the own modality's memory")
-    shared: Annotated[float, Field(ge=0)] = Field(1.0, description="contrast with the memory of identities in both")
-    triplet: Annotated[float, Field(ge=0)] = Field(1.0, description="cross-modal triplet")
+    own: Weight = Field(1.0, description="contrast with the own modality's memory")
+    shared: Weight = Field(1.0, description="contrast with the memory of identities in both")
+    triplet: Weight = Field(1.0, description="cross-modal triplet")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="margin of the triplet")
-    mccl: Annotated[float, Field(ge=0)] = Field(0.0, description="contrast with several centres an identity (HIL)")
+    mccl: Weight = Field(0.0, description="contrast with several centres an identity (HIL)")
     mccl_form: Literal["labelled", "nearest"] = Field(
         "labelled", description="own identity against the others, or, as released, the nearest one"
     )
-    homogeneous: Annotated[float, Field(ge=0)] = Field(0.0, description="near crops of the own modality (HIL)")
-    heterogeneous: Annotated[float, Field(ge=0)] = Field(0.0, description="near crops of the other modality (HIL)")
-    identity: Annotated[float, Field(ge=0)] = Field(1.0, description="identity classifier (supervised)")
-    icg: Annotated[float, Field(ge=0)] = Field(0.0, description="identity clues guided loss (ICRE)")
+    homogeneous: Weight = Field(0.0, description="near crops of the own modality (HIL)")
+    heterogeneous: Weight = Field(0.0, description="near crops of the other modality (HIL)")
+    identity: Weight = Field(1.0, description="identity classifier (supervised)")
+    icg: Weight = Field(0.0, description="identity clues guided loss (ICRE)")
 
 
 class IcgSettings(_Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from usvireid.loss_weights import weight_at
 from usvireid.losses.contrast import cluster_contrast
 from usvireid.matching.labels import PseudoLabels
 from usvireid.names import MODALITIES
@@ -15,14 +16,14 @@ class OwnMemories(Term):
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
         features = experiment.extract_features()
-        self._weight = experiment.settings.losses.own
+        self._weight = weight_at(experiment.settings.losses.own, epoch)
         self._temperature = experiment.settings.memory.temperature
         self._memories = {modality: experiment.own_memory(modality, features, labels) for modality in MODALITIES}
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
         """Always, where it has a weight."""
-        return experiment.settings.losses.own > 0
+        return weight_at(experiment.settings.losses.own, epoch) > 0
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """A loss per modality in the batch."""

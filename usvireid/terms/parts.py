@@ -9,6 +9,7 @@ from usvireid import names
 from usvireid.clustering.secondary import divide_as_given
 from usvireid.config import MemorySettings
 from usvireid.encoders.features import Features
+from usvireid.loss_weights import weight_at
 from usvireid.losses.multi_centre import multi_centre_contrast, nearest_centre_contrast
 from usvireid.matching.labels import PseudoLabels
 from usvireid.memory.multi_centre import MultiCentreMemory
@@ -28,21 +29,22 @@ class MultiCentres(Term):
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
         settings = experiment.settings
-        self._losses, self._temperature = settings.losses, settings.memory.temperature
+        self._weight, self._form = weight_at(settings.losses.mccl, epoch), settings.losses.mccl_form
+        self._temperature = settings.memory.temperature
         features, device = experiment.extract_features(), experiment.compute.device
         self._banks = {name: part_memory(features, labels, name, settings.memory, device) for name in MODALITIES}
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
         """Always, where it has a weight."""
-        return experiment.settings.losses.mccl > 0
+        return weight_at(experiment.settings.losses.mccl, epoch) > 0
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """A loss within and one across for each modality in the batch."""
         found: Weighted = {}
         for modality, values in encoded.features.items():
             for name, bank in self._banks.items():
-                if self._losses.mccl_form == "nearest":
+                if self._form == "nearest":
                     loss = nearest_centre_contrast(values, bank.memory.centres, bank.memory.valid)
                 else:
                     rows = bank.rows(batch.identities[modality])
@@ -50,7 +52,7 @@ class MultiCentres(Term):
                         values, bank.memory.centres, bank.memory.valid, rows, self._temperature
                     )
                 title = f"parts {modality}" if name == modality else f"parts {modality} to {name}"
-                found[title] = (self._losses.mccl, loss)
+                found[title] = (self._weight, loss)
         return found
 
     def update(self, batch: Batch, encoded: EncodedBatch) -> None:
