@@ -145,6 +145,9 @@ class PartsSettings(_Part):
     )
     count: Annotated[int, Field(ge=2, le=256)] = Field(9, description="fixed: parts; size: the most parts")
     crops: Annotated[float, Field(ge=1)] = Field(8.0, description="size: crops of a part on average")
+    of: Literal["clusters", "identities"] = Field(
+        "clusters", description="what is divided: clusters of a modality, or identities of both, with shared centres"
+    )
 
 
 class ClusteringSettings(_Part):
@@ -179,8 +182,8 @@ class KnownSettings(_Part):
 class MatchingSettings(_Part):
     """From clusters of one modality to those of the other."""
 
-    method: Literal["brst", "brst-released", "mutual", "hungarian", "transport"] = Field(
-        "brst", description="the matcher"
+    method: Literal["brst", "brst-released", "brst-images", "mutual", "hungarian", "transport"] = Field(
+        "brst", description="the matcher; brst-images labels image by image, as HIL's released code"
     )
     tau: Share = Field(0.8, description="share of the best reverse similarity that a link must reach")
     center: bool = Field(True, description="subtract each modality's mean feature first")
@@ -193,6 +196,12 @@ class MemorySettings(_Part):
 
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="share of a centre that an update keeps")
     temperature: Annotated[float, Field(gt=0)] = Field(0.05, description="of the contrasts with memories")
+    own: Literal["always", "until-shared"] = Field(
+        "always", description="when the own modality's memory serves: also beside the shared one, or only before it"
+    )
+    shared: Literal["modalities", "crops"] = Field(
+        "modalities", description="what weighs alike in a shared centre as it starts: the modalities, or all crops"
+    )
     centres: Literal["described", "released"] = Field(
         "described", description="several centres an identity: moving means of its parts, or HIL's released code's"
     )
@@ -214,6 +223,7 @@ class LossSettings(_Part):
         "labelled", description="own identity against the others, or, as released, the nearest one"
     )
     homogeneous: Weight = Field(0.0, description="near crops of the own modality (HIL)")
+    own_row: bool = Field(False, description="a crop is near to itself in the homogeneous term, as released")
     heterogeneous: Weight = Field(0.0, description="near crops of the other modality (HIL)")
     identity: Weight = Field(1.0, description="identity classifier (supervised)")
     icg: Weight = Field(0.0, description="identity clues guided loss (ICRE)")

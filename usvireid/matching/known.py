@@ -6,6 +6,7 @@ import numpy as np
 
 from usvireid import names
 from usvireid.clustering.constraints import Constraints
+from usvireid.matching.brst import Selection
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.match import Match
 
@@ -36,6 +37,53 @@ def agreed(match: Match, labels: PseudoLabels, constraints: Constraints) -> Matc
     kept = _stars(pairs)
     ends = pairs[kept]
     return Match(ends[:, 0].copy(), ends[:, 1].copy(), confidence[kept], match.n_visible, match.n_infrared)
+
+
+def agreed_selection(selection: Selection, labels: PseudoLabels, constraints: Constraints) -> Selection:
+    """What visible images selected, in agreement with what is known.
+
+    A group of visible crops that has infrared crops in a cluster takes that cluster, with confidence 1. Any other group
+    takes what most of its crops selected (of equals the smallest number), unless those are two people: then nothing.
+
+    Args:
+        selection: of infrared clusters, by the visible crops of `labels` in their order.
+        labels: N labels before the match; the crops of a group are in one cluster of each modality.
+        constraints: about the same N crops.
+    """
+    if constraints.trivial:
+        return selection
+    visible = labels.rows_of(names.VISIBLE)
+    infrared = _cluster_of_groups(labels, constraints, names.INFRARED)
+    group = constraints.group[visible]
+    kept = np.flatnonzero(selection.label >= 0)
+    votes, which, count = np.unique(
+        np.stack([group[kept], selection.label[kept]]), axis=1, return_inverse=True, return_counts=True
+    )
+    confidence = np.bincount(which.ravel(), weights=selection.confidence[kept]) / np.maximum(count, 1)
+    order = np.lexsort((votes[1], -count, votes[0]))
+    order = order[np.unique(votes[0, order], return_index=True)[1]]
+    chosen = np.full(len(constraints.known), names.NO_LABEL, dtype=np.int64)
+    sure = np.zeros(len(chosen), dtype=np.float32)
+    chosen[votes[0, order]], sure[votes[0, order]] = votes[1, order], confidence[order]
+    told = infrared >= 0
+    chosen[~told] = np.where(_wanted(chosen, infrared, constraints)[~told], chosen[~told], names.NO_LABEL)
+    chosen[told], sure[told] = infrared[told], 1
+    clustered = np.asarray(labels.column(names.CLUSTER), dtype=np.int64)[visible] >= 0
+    taken = clustered & (chosen[group] >= 0)
+    return Selection(np.where(taken, chosen[group], names.NO_LABEL), np.where(taken, sure[group], 0).astype(np.float32))
+
+
+def _wanted(chosen: np.ndarray, infrared: np.ndarray, constraints: Constraints) -> np.ndarray:
+    """Which groups (bool) are not known to be another person than any in the infrared cluster they chose."""
+    code = np.full(1 + max(int(chosen.max(initial=-1)), int(infrared.max(initial=-1))), names.NO_LABEL)
+    told = (infrared >= 0) & (constraints.known >= 0)
+    code[infrared[told]] = constraints.known[told]
+    of_chosen = np.where(chosen >= 0, code[chosen], names.NO_LABEL)
+    wanted = (of_chosen == constraints.known) | (of_chosen < 0) | (constraints.known < 0)
+    one, other = constraints.cannot[:, 0], constraints.cannot[:, 1]
+    for asks, answers in ((one, other), (other, one)):
+        wanted[asks[(infrared[answers] >= 0) & (infrared[answers] == chosen[asks])]] = False
+    return np.asarray(wanted)
 
 
 def _cluster_of_groups(labels: PseudoLabels, constraints: Constraints, modality: str) -> np.ndarray:

@@ -26,7 +26,7 @@ class Neighbours(Term):
         settings, device = experiment.settings, experiment.compute.device
         self._homogeneous = weight_at(settings.losses.homogeneous, epoch)
         self._heterogeneous = weight_at(settings.losses.heterogeneous, epoch) if joins(labels) else 0.0
-        self._temperature = settings.memory.temperature
+        self._temperature, self._own_row = settings.memory.temperature, settings.losses.own_row
         features = experiment.extract_features()
         self._rows, self._memories = {}, {}
         for modality in MODALITIES:
@@ -48,7 +48,7 @@ class Neighbours(Term):
         found: Weighted = {}
         if self._homogeneous:
             for modality, values in encoded.features.items():
-                own = self._places(batch, modality)
+                own = None if self._own_row else self._places(batch, modality)
                 loss = neighbour_contrast(values, self._memories[modality].features, own, temperature=self._temperature)
                 found[f"neighbours {modality}"] = (self._homogeneous, loss)
         if self._heterogeneous and self._asks in encoded.features:

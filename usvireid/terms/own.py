@@ -6,7 +6,7 @@ from usvireid.loss_weights import weight_at
 from usvireid.losses.contrast import cluster_contrast
 from usvireid.matching.labels import PseudoLabels
 from usvireid.names import MODALITIES
-from usvireid.terms.term import Term, Weighted
+from usvireid.terms.term import Term, Weighted, joins
 from usvireid.training.batches import Batch
 from usvireid.training.experiment import EncodedBatch, Experiment
 
@@ -22,8 +22,9 @@ class OwnMemories(Term):
 
     @staticmethod
     def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
-        """Always, where it has a weight."""
-        return weight_at(experiment.settings.losses.own, epoch) > 0
+        """Where it has a weight; until the labels join the modalities, if the shared memory takes its place."""
+        replaced = experiment.settings.memory.own == "until-shared" and joins(labels)
+        return weight_at(experiment.settings.losses.own, epoch) > 0 and not replaced
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """A loss per modality in the batch."""

@@ -11,7 +11,7 @@ from usvireid.training.experiment import EncodedBatch, Experiment
 
 
 class SharedMemory(Term):
-    """Cluster contrast across the modalities, which weigh alike in the centres (ours)."""
+    """Cluster contrast across the modalities (HIL; how a centre starts is `memory.shared`)."""
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
         self._weight = weight_at(experiment.settings.losses.shared, epoch)

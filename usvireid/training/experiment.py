@@ -120,6 +120,14 @@ class Experiment:
                 self._features = self.features_of(self.crops, self.images, "features")
         return self._features
 
+    def features_of_head(self, head: str) -> Features:
+        """What another head of the encoder sees of all training crops (`Encoded.extra`), in a pass of its own."""
+        with self.monitor.step("extract"), self.display.task(head, len(self.crops)) as advance:
+            batch = self.settings.encoder.batch
+            return extract(
+                self.encoder, self.crops, self.images, self.compute, batch=batch, head=head, progress=advance
+            )
+
     def at_hand(self) -> tuple[Features | None, Features | None]:
         """The features and the gradient descriptors that have been made for this state of the encoder, if they have."""
         return self._features, self._gradients
@@ -301,8 +309,10 @@ class Experiment:
 
     def shared_memory(self, features: Features, labels: PseudoLabels) -> IdentityMemory:
         """A fresh memory of all identities, both modalities in one, kept in the checkpoints as "shared"."""
-        momentum, device = self.settings.memory.momentum, self.compute.device
-        self.memories["shared"] = IdentityMemory.shared(features, labels, momentum, device)
+        settings, device = self.settings.memory, self.compute.device
+        by_crops = settings.shared == "crops"
+        memory = IdentityMemory.shared(features, labels, settings.momentum, device, by_crops=by_crops)
+        self.memories["shared"] = memory
         return self.memories["shared"]
 
     def checkpoint(self, epoch: int, facts: dict[str, object]) -> Checkpoint:
