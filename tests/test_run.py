@@ -114,7 +114,7 @@ def test_of_several_settings_files_the_later_ones_win(tmp_path: Path) -> None:
     assert weight_at(below.losses.mccl, 51) == 1
     assert default_folder(data, ["demo", mine]) == Path("runs/demo-mine")
     assert default_folder(data, []) == Path("runs/data")
-    with pytest.raises(UsageError, match=r"released\.yaml: setting neighbors: k2 .6. is larger than k1 .5."):
+    with pytest.raises(UsageError, match=r"--set: setting neighbors: k2 .6. is larger than k1 .5."):
         begin(data, ["demo", "released"], tmp_path / "c", {}, ["neighbors.k1=5"])
 
 

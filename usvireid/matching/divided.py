@@ -21,7 +21,7 @@ def divided(labels: PseudoLabels, features: Features, settings: PartsSettings, s
         seed: of the random draws.
     """
     if settings.of == "identities":
-        part = parts_of(features.values, labels.column(names.IDENTITY), settings, seed)
+        part = parts_of(features.values, labels.column(names.IDENTITY).copy(), settings, seed)
         return labels.replace(**{names.SUB_CLUSTER: part})
     part = np.full(len(labels), names.NO_LABEL, dtype=np.int64)
     for modality in names.MODALITIES:
