@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.matching.test_brst import people
 from usvireid import names
 from usvireid.clustering.constraints import Constraints, ConstraintsBuilder
 from usvireid.config import MatchingSettings, PartsSettings
@@ -128,3 +129,37 @@ def test_what_is_divided(of):
         assert set(part[5:7]) == set(part[8:]) == {0}
     whole = divided(labels, features, PartsSettings(of=of), seed=0)
     assert set(whole.column(names.SUB_CLUSTER)) == {-1}
+
+
+def seen(visible_parts, infrared_parts):
+    """Labels of clear people, so many clusters of each in a modality, what they are matched by, and who is who."""
+    sides = people(np.random.default_rng(2), visible_parts, infrared_parts)
+    labels, crops = labels_of(*(side.cluster for side, _ in sides))
+    person = np.concatenate([who[side.cluster] for side, who in sides])
+    return labels, Features(np.concatenate([side.values for side, _ in sides]), crops), person
+
+
+@pytest.mark.parametrize("only", names.MODALITIES)
+@pytest.mark.parametrize("method", ["brst", "mutual", "hungarian", "transport"])
+def test_the_unmatched_keep_an_identity_of_their_own_modality_and_links_a_confidence(method, only):
+    parts = [[1] * 7, [1] * 5 + [0] * 2]
+    labels, signals, person = seen(*(parts if only == names.VISIBLE else parts[::-1]))
+    found = join(labels, signals, MatchingSettings(method=method, tau=0.9), Constraints.none(len(labels)))
+    identity, confidence = found.column(names.IDENTITY), found.column(names.CONFIDENCE)
+    assert [len(np.unique(identity[person == who])) for who in range(7)] == [1] * 7
+    assert len(np.unique(identity)) == 7
+    assert found.shared_identities().tolist() == np.unique(identity[person < 5]).tolist()
+    assert (confidence[person >= 5] == 1).all()
+    assert ((confidence > 0) & (confidence <= 1)).all()
+    for who in range(5):
+        assert len(np.unique(confidence[person == who])) == 1
+
+
+@pytest.mark.parametrize("over_split", [names.VISIBLE, names.INFRARED])
+def test_one_cluster_takes_all_the_pieces_of_the_over_split_side(over_split):
+    parts = [[1, 2, 3, 1, 2, 1, 1, 1], [1] * 8]
+    labels, signals, person = seen(*(parts if over_split == names.VISIBLE else parts[::-1]))
+    found = join(labels, signals, MatchingSettings(tau=0.5), Constraints.none(len(labels)))
+    identity = found.column(names.IDENTITY)
+    assert [len(np.unique(identity[person == who])) for who in range(8)] == [1] * 8
+    assert len(np.unique(identity)) == 8
