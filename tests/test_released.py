@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -141,6 +142,16 @@ def test_a_settings_file_that_knows_better_comes_after() -> None:
     vit = preset("released", "hil_vit", **{"encoder.name": "vit-b16"})
     assert (vit.optimizer.name, vit.optimizer.learning_rate) == ("sgd", 3.5e-5)
     assert make_settings([("demo", read_settings_file(locate("configs", "hil_vit")))]).encoder.name == "vit-b16"
+
+
+def test_the_table_of_statements_names_tests_that_exist() -> None:
+    tests = Path(__file__).parent
+    named = re.findall(
+        r"`([\w/]+/test_\w+\.py|test_\w+\.py)(?:::(\w+))?`", (tests.parent / "docs/method.md").read_text()
+    )
+    assert len(named) > 25
+    for file, name in named:
+        assert f"def {name}" in (tests / file).read_text(), (file, name)
 
 
 def slow_clusters(values: np.ndarray) -> np.ndarray:
