@@ -163,9 +163,11 @@ class ClusteringSettings(_Part):
         4, description="crops within eps that make a core, itself included"
     )
     gradients: Share = Field(
-        0.25, description="share of the gradient descriptor in what is clustered; with tones, the rest is the network's"
+        0.3, description="share of the gradient descriptor in what is clustered; with tones, the rest is the network's"
     )
-    tones: Share = Field(0.25, description="share of the tone descriptor in what is clustered")
+    tones: Share = Field(
+        0.0, description="share of the tone descriptor in what is clustered; for cameras that see colours alike"
+    )
     parts: PartsSettings = PartsSettings()
 
     @model_validator(mode="after")
