@@ -48,7 +48,7 @@ RULES = {"twin left out": None, "nearer than 4 frames left out": 4}
 """`evaluation.min_frame_gap` by what a table calls the rule; all leave out the query's own camera and frame."""
 
 SUPERVISED = ["pipeline=supervised", "training.intra_epochs=0"]
-COLOURS = ["encoder.sees=colours", "augment.remap=0", "clustering.gradients=0", "clustering.tones=0"]
+COLOURS = ["encoder.sees=colours", "augment.remap=0", "clustering.gradients=0"]
 ICRE = ["encoder.mpfr.use=true", "encoder.sdce.use=true", "encoder.sdce.zero_output=false", "losses.icg=1"]
 INTRA = ["training.intra_epochs=999"]
 PARTS = ["clustering.parts.rule=fixed", "clustering.parts.count=2", "losses.mccl=0.1"]

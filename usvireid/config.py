@@ -163,20 +163,9 @@ class ClusteringSettings(_Part):
         4, description="crops within eps that make a core, itself included"
     )
     gradients: Share = Field(
-        0.3, description="share of the gradient descriptor in what is clustered; with tones, the rest is the network's"
-    )
-    tones: Share = Field(
-        0.0, description="share of the tone descriptor in what is clustered; for cameras that see colours alike"
+        0.3, description="share of the gradient descriptor beside the network in what is clustered; 0: network alone"
     )
     parts: PartsSettings = PartsSettings()
-
-    @model_validator(mode="after")
-    def _shares_leave_room(self) -> ClusteringSettings:
-        if self.gradients + self.tones > 1:
-            raise ValueError(
-                f"gradients ({self.gradients:g}) and tones ({self.tones:g}) are shares of one whole; lower one"
-            )
-        return self
 
 
 class ConstraintSettings(_Part):

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from usvireid.data.crops import Crops, Images
-from usvireid.encoders.descriptors import described
 from usvireid.encoders.features import Features
 
 _BINS = 9
@@ -62,11 +61,20 @@ def _cells(grey: Tensor) -> Tensor:
     return (cells / (around + 2.0)).sqrt()
 
 
+@torch.inference_mode()
 def gradient_features(
     crops: Crops, images: Images, device: torch.device, *, batch: int = 256, progress: Callable[[int], None]
 ) -> Features:
-    """The descriptors of all crops as features; see `descriptors.described`."""
-    return described(gradient_histograms, crops, images, device, batch=batch, progress=progress)
+    """The descriptors of all crops as features; they depend on the images alone."""
+    parts = []
+    for start in range(0, len(crops), batch):
+        rows = np.arange(start, min(start + batch, len(crops)))
+        parts.append(gradient_histograms(torch.from_numpy(images(rows)).to(device)).cpu())
+        progress(len(rows))
+    values = torch.cat(parts).numpy()
+    # A crop of one flat colour has no direction: it gets the same one as every other such crop.
+    values[~values.any(axis=1), 0] = 1
+    return Features(values, crops)
 
 
 def bands_of_bodies(values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,7 +22,6 @@ from usvireid.encoders.features import Features
 from usvireid.encoders.gradients import gradient_features
 from usvireid.encoders.interface import Encoder
 from usvireid.encoders.make import make_encoder
-from usvireid.encoders.tones import tone_features
 from usvireid.errors import DataError, UsageError, UsvireidError
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.similarity import side_by_side
@@ -107,7 +106,6 @@ class Experiment:
         self._classifier: nn.Linear | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None
-        self._tones: Features | None = None
         self._constraints: Constraints | None = None
         self.answers: list[Answer] = []
 
@@ -133,36 +131,26 @@ class Experiment:
         return self._features, self._gradients
 
     def clustering_features(self) -> Features:
-        """What crops are clustered by: network features beside the two descriptors, by their shares in `clustering`."""
-        settings = self.settings.clustering
-        return self._side_by_side(gradients=settings.gradients, tones=settings.tones, center=True)
+        """What crops are clustered by: network features, and the gradient descriptor by `clustering.gradients`."""
+        return self._beside_gradients(self.settings.clustering.gradients, center=True)
 
     def matching_features(self) -> Features:
         """What clusters are matched by: network features, and the gradient descriptor by `matching.gradients`."""
         settings = self.settings.matching
-        return self._side_by_side(gradients=settings.gradients, tones=0, center=settings.center)
+        return self._beside_gradients(settings.gradients, center=settings.center)
 
-    def _side_by_side(self, *, gradients: float, tones: float, center: bool) -> Features:
-        signals = [(1 - gradients - tones, self.extract_features())]
-        signals += [(gradients, self.gradient_features())] if gradients else []
-        signals += [(tones, self.tone_features())] if tones else []
-        return side_by_side(signals, center=center) if len(signals) > 1 else signals[0][1]
+    def _beside_gradients(self, share: float, *, center: bool) -> Features:
+        network = self.extract_features()
+        if share == 0:
+            return network
+        return side_by_side([(1 - share, network), (share, self.gradient_features())], center=center)
 
     def gradient_features(self) -> Features:
         """The gradient descriptors of all training crops; they depend on the images alone and are made once."""
         if self._gradients is None:
-            self._gradients = self._described("gradient descriptors", gradient_features)
+            with self.display.task("gradient descriptors", len(self.crops)) as advance:
+                self._gradients = gradient_features(self.crops, self.images, self.compute.device, progress=advance)
         return self._gradients
-
-    def tone_features(self) -> Features:
-        """The tone descriptors of all training crops; they depend on the images alone and are made once."""
-        if self._tones is None:
-            self._tones = self._described("tone descriptors", tone_features)
-        return self._tones
-
-    def _described(self, title: str, describe: Callable[..., Features]) -> Features:
-        with self.display.task(title, len(self.crops)) as advance:
-            return describe(self.crops, self.images, self.compute.device, progress=advance)
 
     def heed(self, answers: Sequence[Answer]) -> None:
         """From now on know what a person has answered in a review."""
