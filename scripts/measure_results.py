@@ -66,7 +66,7 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("supervised plain, colours", [*SUPERVISED, *COLOURS, *ALONE]),
+    Variant("supervised plain, colours", [*SUPERVISED, "encoder.sees=colours", *ALONE]),
     Variant("supervised plain, edges", [*SUPERVISED, *ALONE]),
     Variant("supervised ICRE, edges", [*SUPERVISED, *ICRE, *ALONE]),
     Variant("intra only, colours", [*INTRA, *COLOURS, *ALONE]),
