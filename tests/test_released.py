@@ -93,6 +93,9 @@ def labels(given: Given) -> PseudoLabels:
 
 
 STATEMENTS = {
+    "encoder.sees": "colours",
+    "encoder.gradients": 0,
+    "clustering.gradients": 0,
     "neighbors.k1": 30,
     "neighbors.k2": 6,
     "clustering.method": "dbscan",

@@ -41,7 +41,7 @@ class MultiCentres(Term):
         self._shared = settings.clustering.parts.of == "identities"
         self._banks = self._of_features(experiment, labels, experiment.extract_features())
         self._second = None
-        if self._form == "nearest" and isinstance(experiment.encoder, TwoHeadViT):
+        if self._form == "nearest" and isinstance(experiment.encoder.trained_part(), TwoHeadViT):
             self._second = self._of_features(experiment, labels, experiment.features_of_head(SHALLOW))
 
     @staticmethod

@@ -55,6 +55,6 @@ class Scorer:
 
     def features(self, experiment: Experiment) -> Features:
         """What is scored: the features of the evaluation crops by the encoder as it is."""
-        if self._same:
+        if self._same and experiment.encoder.trained_part() is experiment.encoder:
             return Features(experiment.extract_features().values, self._crops)
         return experiment.features_of(self._crops, self._images, "features for evaluation")
