@@ -97,7 +97,7 @@ class Experiment:
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
         learn_together(self.encoder, current())
-        self._parted = PartedEncoder(self.encoder, compute)
+        self._parted = PartedEncoder(self.encoder.trained_part(), compute)
         self._meet = crops_meet(self.encoder)
         self._fits = settings.training.batch if isinstance(settings.training.batch, int) else None
         self.optimizer = make_optimizer(
