@@ -198,6 +198,9 @@ class MatchingSettings(_Part):
     center: bool = Field(True, description="subtract each modality's mean feature first")
     gradients: Share = Field(0.5, description="share of the gradient descriptor beside the network; 0: network alone")
     csls_k: Annotated[int, Field(ge=0)] = Field(5, description="neighbours of local scaling; 0: none")
+    chance: Share = Field(
+        1.0, description="links that strangers would reach with a larger chance are left out; 1: none are"
+    )
 
 
 class MemorySettings(_Part):

@@ -41,5 +41,12 @@ def join(labels: PseudoLabels, signals: Features, settings: MatchingSettings, co
     if settings.method == BY_IMAGE:
         selection = select_clusters(*sides, tau=settings.tau, center=settings.center)
         return transmit_images(labels, agreed_selection(selection, labels, constraints))
-    match = match_clusters(settings.method, *sides, tau=settings.tau, center=settings.center, csls_k=settings.csls_k)
+    match = match_clusters(
+        settings.method,
+        *sides,
+        tau=settings.tau,
+        center=settings.center,
+        csls_k=settings.csls_k,
+        chance=settings.chance,
+    )
     return transmit(labels, agreed(match, labels, constraints))

@@ -11,7 +11,8 @@ from usvireid.matching import brst, hungarian, mutual, transport
 from usvireid.matching.brst import Selection
 from usvireid.matching.clustered import ClusteredFeatures, without_gaps
 from usvireid.matching.match import Match
-from usvireid.matching.similarity import centred
+from usvireid.matching.similarity import centred, cluster_similarity, csls
+from usvireid.matching.strangers import stranger_chance
 
 Matcher = Callable[[ClusteredFeatures, ClusteredFeatures, float, int], Match]
 """visible, infrared, tau, csls_k -> links; a matcher ignores the setting it has no use for."""
@@ -39,6 +40,7 @@ def match_clusters(
     tau: float = 0.8,
     center: bool = True,
     csls_k: int = 5,
+    chance: float = 1.0,
 ) -> Match:
     """Link the clusters of the two modalities.
 
@@ -54,12 +56,14 @@ def match_clusters(
             clusters; the mean of one person's images is that person.
         csls_k: neighbours of the local scaling (`similarity.csls`), 0 for none; "brst", "mutual" and "hungarian"
             use it.
+        chance: links that the best of as many strangers would reach with a larger chance (`strangers.stranger_chance`)
+            are left out; 1 keeps all.
 
     Returns:
         The links, in the given cluster numbers; none where a modality has no clusters.
 
     Raises:
-        UsageError: an unknown method, or tau or csls_k out of range.
+        UsageError: an unknown method, or tau, csls_k or chance out of range.
     """
     if method not in MATCHERS:
         raise UsageError(f"no matcher '{method}'; use one of {', '.join(MATCHERS)}.")
@@ -67,12 +71,17 @@ def match_clusters(
         raise UsageError(f"tau of the matching is {tau}; use a number from 0 to 1.")
     if csls_k < 0:
         raise UsageError(f"csls_k of the matching is {csls_k}; use 0 (no local scaling) or more.")
+    if not 0 <= chance <= 1:
+        raise UsageError(f"chance of the matching is {chance}; use a number from 0 to 1.")
     visible_cluster, visible_numbers = without_gaps(visible_cluster)
     infrared_cluster, infrared_numbers = without_gaps(infrared_cluster)
     visible, infrared = _comparable(
         ClusteredFeatures(visible_values, visible_cluster), ClusteredFeatures(infrared_values, infrared_cluster), center
     )
     match = MATCHERS[method](visible, infrared, tau, csls_k)
+    if chance < 1 and len(match):
+        similarity = csls(cluster_similarity(visible, infrared), csls_k)
+        match = match.only(stranger_chance(similarity, match.visible, match.infrared) <= chance)
     return Match(
         visible_numbers[match.visible],
         infrared_numbers[match.infrared],

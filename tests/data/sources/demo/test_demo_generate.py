@@ -43,6 +43,14 @@ def test_the_manifest_is_a_table_of_crops(tmp_path: Path) -> None:
     assert (folders[0] == table[names.MODALITY]).all() and (folders[1] == table[names.CAMERA]).all()
 
 
+def test_test_people_may_all_be_seen_by_both_modalities(tmp_path: Path) -> None:
+    table = small(tmp_path, people=6, test_share=0.5, one_modality=1.0, test_in_both=True)
+    sides = table.groupby([names.SPLIT, names.IDENTITY])[names.MODALITY].nunique()
+    assert (sides[names.TEST] == 2).all() and (sides[names.TRAIN] == 1).all() and len(sides) == 6
+    with pytest.raises(UsageError, match="other settings"):
+        small(tmp_path, people=6, test_share=0.5, one_modality=1.0)
+
+
 def test_the_same_call_does_nothing_twice(tmp_path: Path) -> None:
     small(tmp_path)
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.*")}
