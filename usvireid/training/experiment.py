@@ -29,6 +29,7 @@ from usvireid.processes import EXTRACT, FIT, RESTORE, acting, beside, current
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.review.answer import Answer
 from usvireid.training.accumulation import PartedEncoder, crops_meet, divide
+from usvireid.training.average import WeightAverage
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
     Checkpoint,
@@ -95,6 +96,8 @@ class Experiment:
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
+        momentum = settings.optimizer.average
+        self._average = WeightAverage(self.encoder, momentum) if momentum else None
         learn_together(self.encoder, current())
         self._parted = PartedEncoder(self.encoder, compute)
         self._meet = crops_meet(self.encoder)
@@ -159,11 +162,14 @@ class Experiment:
         return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
-        """The features of any crops by the encoder as it is now."""
+        """The features of any crops by the encoder as it is now, by its average where there is one."""
+        batch = self.settings.encoder.batch
         with self.display.task(title, len(crops)) as advance:
-            return extract(
-                self.encoder, crops, images, self.compute, batch=self.settings.encoder.batch, progress=advance
-            )
+            return extract(self._seeing(), crops, images, self.compute, batch=batch, progress=advance)
+
+    def _seeing(self) -> Encoder:
+        """The encoder that the run stands for: the average of what learns, where the settings have one."""
+        return self._average.encoder if self._average is not None and self._average.steps else self.encoder
 
     def batches(self, labels: PseudoLabels, epoch: int) -> Iterator[Batch]:
         """The augmented P x K batches of an epoch, made in the background.
@@ -291,6 +297,8 @@ class Experiment:
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own signature has no types
         self.monitor.laps.lap("backward")
         self.optimizer.step()
+        if self._average is not None:
+            self._average.update(self.encoder)
         self.monitor.laps.lap("optimiser")
 
     def own_memory(self, modality: str, features: Features, labels: PseudoLabels) -> IdentityMemory:
@@ -313,7 +321,10 @@ class Experiment:
         """
         refuse_changed(self.encoder, self._tensors, self.settings.encoder.name)
         state, groups = optimizer_tensors(self.optimizer)
-        tensors = {f"encoder.{key}": value for key, value in self.encoder.state_dict().items()}
+        tensors = {f"encoder.{key}": value for key, value in self._seeing().state_dict().items()}
+        if self._average is not None and self._average.steps:
+            tensors |= {f"learner.{key}": value for key, value in self.encoder.state_dict().items()}
+            facts = {"averaged_steps": self._average.steps, **facts}
         tensors |= {f"optimizer.{key}": value for key, value in state.items()}
         for name, memory in self.memories.items():
             tensors |= {f"memory.{name}.{key}": value for key, value in memory.state_dict().items()}
@@ -330,8 +341,12 @@ class Experiment:
         Raises:
             DataError: it is of another network, or not whole.
         """
+        averaged = bool(checkpoint.part("learner."))
         with current().jointly(RESTORE, checkpoint):
-            restore_encoder(self.encoder, checkpoint)
+            restore_encoder(self.encoder, checkpoint, "learner" if averaged else "encoder")
+        if self._average is not None:
+            restore_encoder(self._average.encoder, checkpoint)
+            self._average.steps = int(checkpoint.fact("averaged_steps")) if averaged else 0
         try:
             self._restore_the_rest(checkpoint)
         except (LookupError, ValueError, TypeError) as error:

@@ -1,0 +1,49 @@
+"""The running average of an encoder's weights: calmer than the weights themselves."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from usvireid.encoders.interface import Encoder
+
+
+class WeightAverage:
+    """The exponential moving average of an encoder's weights and of its batch statistics ("mean teacher").
+
+    At the n-th step (n from 0) the average keeps the share min(momentum, n / (n + 1)) of itself: it is the plain mean
+    of the weights after each step until that reaches back as far as the momentum does, so the random weights of the
+    beginning never weigh anything. What counts (integers) is taken as it is.
+
+    Args:
+        encoder: what learns; it is copied, and trained elsewhere.
+        momentum: share of the old average in the new one, below 1.
+
+    Attributes:
+        encoder: with the averaged weights, in evaluation mode; before the first step it means nothing.
+        steps: how many steps it is the average of.
+    """
+
+    def __init__(self, encoder: Encoder, momentum: float) -> None:
+        self.encoder: Encoder = copy.deepcopy(encoder).requires_grad_(False).eval()
+        self.steps = 0
+        self._momentum = momentum
+
+    @torch.no_grad()
+    def update(self, encoder: Encoder) -> None:
+        """Take in the weights as they are after a step."""
+        share = 1 - min(self._momentum, self.steps / (self.steps + 1))
+        now = encoder.state_dict()
+        floats: list[Tensor] = []
+        news: list[Tensor] = []
+        for name, value in self.encoder.state_dict().items():
+            if value.is_floating_point():
+                floats.append(value)
+                news.append(now[name])
+            else:
+                value.copy_(now[name])
+        # One after the other would be many small operations, which a GPU waits for.
+        torch._foreach_lerp_(floats, news, share)
+        self.steps += 1
