@@ -3,9 +3,9 @@
     python scripts/measure_guard.py --out runs/guard
 
 Draws a synthetic set for each of three seeds and trains on it with `clustering.eps` automatic, and fixed at 0.2 and at
-0.9, each of these with the guard and without. Printed are the scores on the test people after the last epoch, Rank-1
-and mAP of both directions' mean, the adjusted Rand index of the pseudo-identities that it trained on, and what the guard
-did. A run that stands in OUT is not done again; the sets lie there too. About a minute a run on one idle core.
+0.9, each of these with the guard and without. Printed are the scores on the test people after the last epoch (Rank-1,
+mAP; the mean of both directions), the adjusted Rand index of the pseudo-identities that it trained on, and what the
+guard did. A run that stands in OUT is not done again; the sets lie there too. About a minute a run on one idle core.
 """
 
 from __future__ import annotations

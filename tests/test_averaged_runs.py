@@ -1,4 +1,4 @@
-"""Runs that stand for the running average of their weights: it is what they score, keep, and cluster by."""
+"""Runs that stand for the running average of their weights: it is what they score and keep."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ SCORES = ("infrared->visible", "visible->infrared")
 
 
 def averaged(**changes: str) -> list[str]:
-    return tiny_options(**{"optimizer.average": "0.8", **changes})
+    return tiny_options(**{"optimizer.average": "1.5", **changes})
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
@@ -47,9 +47,15 @@ def test_what_is_kept_is_what_was_scored(capfd: Captured, tmp_path: Path, labell
     assert {name: found[name] for name in SCORES} == {name: last[name] for name in SCORES}
 
 
-def test_without_it_nothing_more_is_kept(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
-    assert call(capfd, "run", labelled, "--out", tmp_path / "run", *STAGES, *tiny_options())[0] == 0
-    checkpoint = latest_checkpoint(tmp_path / "run" / "checkpoints")
-    assert checkpoint is not None
-    assert not checkpoint.part("learner.")
-    assert "averaged_steps" not in checkpoint.facts
+def test_it_changes_nothing_that_is_learnt(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    """What learns is what it would be without; the crops that are trained on are those that are scored."""
+    for name, options in (("plain", tiny_options()), ("averaged", averaged())):
+        assert call(capfd, "run", labelled, "--out", tmp_path / name, *STAGES, *options)[0] == 0
+    plain, found = (latest_checkpoint(tmp_path / name / "checkpoints") for name in ("plain", "averaged"))
+    assert plain is not None and found is not None
+    assert not plain.part("learner.") and "averaged_steps" not in plain.facts
+    learnt, learner = plain.part("encoder."), found.part("learner.")
+    assert all(torch.equal(value, learner[name]) for name, value in learnt.items())
+    lines, others = (metrics(tmp_path / name) for name in ("plain", "averaged"))
+    assert [line.get("losses") for line in lines] == [line.get("losses") for line in others]
+    assert lines[-1]["evaluation"] != others[-1]["evaluation"]

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +11,12 @@ from usvireid.training.average import WeightAverage
 TINY = ["encoder.name=resnet18", "encoder.width=8", "data.height=32", "data.width=16"]
 
 
-@pytest.mark.parametrize("momentum", [0.5, 0.8, 0.99])
-def test_it_is_the_mean_of_what_was_until_the_momentum_reaches_no_further(momentum: float) -> None:
+@pytest.mark.parametrize("reach", [0.5, 1, 2, 5.5, 100, math.inf])
+def test_it_is_the_mean_of_what_was_as_far_as_it_reaches(reach: float) -> None:
     """Against the sum written out: the weight of each step's values, in float64."""
     encoder = make_encoder(make_settings([("test", parse_assignment(text)) for text in TINY]))
-    average = WeightAverage(encoder, momentum)
+    average = WeightAverage(encoder)
+    average.reach = reach
     generator = torch.Generator().manual_seed(0)
     seen: list[dict[str, np.ndarray]] = []
     for step in range(1, 13):
@@ -27,7 +30,7 @@ def test_it_is_the_mean_of_what_was_until_the_momentum_reaches_no_further(moment
         seen.append({name: value.double().numpy().copy() for name, value in encoder.state_dict().items()})
         weights: list[float] = []
         for number in range(step):
-            kept = min(momentum, number / (number + 1))
+            kept = 1 - 1 / max(1, min(number + 1, reach))
             weights = [kept * weight for weight in weights] + [1 - kept]
         assert sum(weights) == pytest.approx(1)
         for name, value in average.encoder.state_dict().items():
@@ -36,13 +39,15 @@ def test_it_is_the_mean_of_what_was_until_the_momentum_reaches_no_further(moment
                 wanted = seen[-1][name]
             assert np.allclose(value.double().numpy(), wanted, atol=1e-5)
     assert average.steps == 12
+    if reach >= 12:
+        assert weights == pytest.approx([1 / 12] * 12)
 
 
 def test_the_average_is_apart_from_what_learns() -> None:
     encoder = make_encoder(make_settings([("test", parse_assignment(text)) for text in TINY]))
     encoder.train()
     learns = [parameter.requires_grad for parameter in encoder.parameters()]
-    average = WeightAverage(encoder, 0.9)
+    average = WeightAverage(encoder)
     assert encoder.training and [parameter.requires_grad for parameter in encoder.parameters()] == learns
     assert not average.encoder.training
     assert not any(parameter.requires_grad for parameter in average.encoder.parameters())

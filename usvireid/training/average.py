@@ -1,8 +1,9 @@
-"""The running average of an encoder's weights: calmer than the weights themselves."""
+"""The running average of an encoder's weights: calmer from epoch to epoch than the weights themselves."""
 
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor
@@ -11,30 +12,31 @@ from usvireid.encoders.interface import Encoder
 
 
 class WeightAverage:
-    """The exponential moving average of an encoder's weights and of its batch statistics ("mean teacher").
+    """The exponential moving average of an encoder's weights and of its batch statistics.
 
-    At the n-th step (n from 0) the average keeps the share min(momentum, n / (n + 1)) of itself: it is the plain mean
-    of the weights after each step until that reaches back as far as the momentum does, so the random weights of the
-    beginning never weigh anything. What counts (integers) is taken as it is.
+    At the n-th step (n from 0) the new weights come in with the share 1 / min(n + 1, reach): it is the plain mean of
+    the weights after each step until that reaches back far enough, so the random weights of the beginning never weigh
+    anything. What counts (integers) is taken as it is. Averaging weights is well known (Polyak); the plain mean at
+    first is ours.
 
     Args:
         encoder: what learns; it is copied, and trained elsewhere.
-        momentum: share of the old average in the new one, below 1.
 
     Attributes:
         encoder: with the averaged weights, in evaluation mode; before the first step it means nothing.
         steps: how many steps it is the average of.
+        reach: how many steps it reaches back, at least 1.
     """
 
-    def __init__(self, encoder: Encoder, momentum: float) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         self.encoder: Encoder = copy.deepcopy(encoder).requires_grad_(False).eval()
         self.steps = 0
-        self._momentum = momentum
+        self.reach = math.inf
 
     @torch.no_grad()
     def update(self, encoder: Encoder) -> None:
         """Take in the weights as they are after a step."""
-        share = 1 - min(self._momentum, self.steps / (self.steps + 1))
+        share = 1 / max(1, min(self.steps + 1, self.reach))
         now = encoder.state_dict()
         floats: list[Tensor] = []
         news: list[Tensor] = []

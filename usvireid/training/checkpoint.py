@@ -52,6 +52,11 @@ class Checkpoint:
             )
         return self.facts[name]
 
+    @property
+    def learner(self) -> str:
+        """The part with the encoder that learns: "learner" where the run stands for its average, else "encoder"."""
+        return "learner" if self.part("learner.") else "encoder"
+
     def copied(self) -> Checkpoint:
         """The same with tensors of its own, on the CPU, which further training leaves alone."""
         tensors = {key: value.detach().to("cpu", copy=True) for key, value in self.tensors.items()}

@@ -96,8 +96,7 @@ class Experiment:
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
-        momentum = settings.optimizer.average
-        self._average = WeightAverage(self.encoder, momentum) if momentum else None
+        self._average = WeightAverage(self.encoder) if settings.optimizer.average else None
         learn_together(self.encoder, current())
         self._parted = PartedEncoder(self.encoder, compute)
         self._meet = crops_meet(self.encoder)
@@ -117,10 +116,10 @@ class Experiment:
             start_from(self.encoder, self.settings.encoder.weights)
 
     def extract_features(self) -> Features:
-        """The features of all training crops by the encoder as it is now; extracted once per state of the encoder."""
+        """The features of all training crops by the encoder that learns; extracted once per state of it."""
         if self._features is None:
             with self.monitor.step("extract"), current().jointly(EXTRACT):
-                self._features = self.features_of(self.crops, self.images, "features")
+                self._features = self._extracted(self.encoder, self.crops, self.images, "features")
         return self._features
 
     def at_hand(self) -> tuple[Features | None, Features | None]:
@@ -162,14 +161,18 @@ class Experiment:
         return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
-        """The features of any crops by the encoder as it is now, by its average where there is one."""
+        """The features of any crops by the encoder that the run stands for as it is now."""
+        return self._extracted(self.standing, crops, images, title)
+
+    @property
+    def standing(self) -> Encoder:
+        """The encoder that the run stands for: the average of the one that learns, where the settings have one."""
+        return self._average.encoder if self._average is not None and self._average.steps else self.encoder
+
+    def _extracted(self, encoder: Encoder, crops: Crops, images: Images, title: str) -> Features:
         batch = self.settings.encoder.batch
         with self.display.task(title, len(crops)) as advance:
-            return extract(self._seeing(), crops, images, self.compute, batch=batch, progress=advance)
-
-    def _seeing(self) -> Encoder:
-        """The encoder that the run stands for: the average of what learns, where the settings have one."""
-        return self._average.encoder if self._average is not None and self._average.steps else self.encoder
+            return extract(encoder, crops, images, self.compute, batch=batch, progress=advance)
 
     def batches(self, labels: PseudoLabels, epoch: int) -> Iterator[Batch]:
         """The augmented P x K batches of an epoch, made in the background.
@@ -192,6 +195,8 @@ class Experiment:
         )
         generator = torch_generator(settings.seed, "augmentation", epoch)
         self.encoder.train()
+        if self._average is not None:
+            self._average.reach = settings.optimizer.average * steps
         set_learning_rate(self.optimizer, learning_rate(settings.optimizer, epoch))
         with self.display.task(f"epoch {epoch}: training", steps) as advance:
             monitor.laps.begin()
@@ -321,7 +326,7 @@ class Experiment:
         """
         refuse_changed(self.encoder, self._tensors, self.settings.encoder.name)
         state, groups = optimizer_tensors(self.optimizer)
-        tensors = {f"encoder.{key}": value for key, value in self._seeing().state_dict().items()}
+        tensors = {f"encoder.{key}": value for key, value in self.standing.state_dict().items()}
         if self._average is not None and self._average.steps:
             tensors |= {f"learner.{key}": value for key, value in self.encoder.state_dict().items()}
             facts = {"averaged_steps": self._average.steps, **facts}
@@ -341,12 +346,11 @@ class Experiment:
         Raises:
             DataError: it is of another network, or not whole.
         """
-        averaged = bool(checkpoint.part("learner."))
         with current().jointly(RESTORE, checkpoint):
-            restore_encoder(self.encoder, checkpoint, "learner" if averaged else "encoder")
+            restore_encoder(self.encoder, checkpoint, checkpoint.learner)
         if self._average is not None:
             restore_encoder(self._average.encoder, checkpoint)
-            self._average.steps = int(checkpoint.fact("averaged_steps")) if averaged else 0
+            self._average.steps = checkpoint.fact("averaged_steps") if checkpoint.learner == "learner" else 0
         try:
             self._restore_the_rest(checkpoint)
         except (LookupError, ValueError, TypeError) as error:
