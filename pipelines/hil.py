@@ -44,7 +44,7 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     settings, monitor = experiment.settings, experiment.monitor
     constraints = experiment.constraints()
     k1, k2 = settings.neighbors.k1, settings.neighbors.k2
-    features = experiment.extract_features()
+    features = experiment.clustering_features()
     found, parts = {}, {}
     for modality in MODALITIES:
         values = features.of_modality(modality).values

@@ -100,10 +100,16 @@ class EncoderSettings(_Part):
     weights: Path | None = Field(
         None, description="file of backbone weights or an exported encoder to start from; none: random"
     )
+    sees: Literal["colours", "edges"] = Field(
+        "colours", description="pixels as they are, or their edges, which look alike to every sensor"
+    )
     gem_p: Annotated[float, Field(ge=1, le=20)] = Field(3.0, description="exponent of the pooling")
     mpfr: MpfrSettings = MpfrSettings()
     sdce: SdceSettings = SdceSettings()
     vit: VitSettings = VitSettings()
+    gradients: Share = Field(
+        0.0, description="share of the gradient descriptor in what is compared beside the network; 0: network alone"
+    )
     batch: Count = Field(128, description="crops at a time when features are extracted")
 
     @model_validator(mode="after")
@@ -155,6 +161,9 @@ class ClusteringSettings(_Part):
     )
     min_samples: Annotated[int, Field(ge=1)] = Field(
         4, description="crops within eps that make a core, itself included"
+    )
+    gradients: Share = Field(
+        0.3, description="share of the gradient descriptor beside the network in what is clustered; 0: network alone"
     )
     parts: PartsSettings = PartsSettings()
 

@@ -81,7 +81,7 @@ def examine_run(folder: Path, display: Display, device: str | None = None, with_
     experiment = Experiment(run.settings, data.crops, data.images, compute, display)
     epoch = epoch_before(run, path)
     if epoch is None:
-        experiment.load_weights()
+        experiment.begin()
     else:
         checkpoint = read_epoch(run.checkpoints, epoch)
         restore_encoder(experiment.encoder, checkpoint, checkpoint.learner)

@@ -71,7 +71,7 @@ class Workflow:
         training = training.with_identities_at(shown)
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
         if current().leads and not checkpoint_files(run.checkpoints):
-            self.experiment.load_weights()
+            self.experiment.begin()
         trained = training_rows(data.crops, self.settings)
         self.scorer = Scorer(data.crops, data.images, self.settings.evaluation, trained)
         self.held_out = _held_out_scorer(data, self.settings)

@@ -15,6 +15,7 @@ from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Crops, Images
 from usvireid.devices import Compute
 from usvireid.display import Display
+from usvireid.encoders.beside import BesideGradients
 from usvireid.encoders.exported import start_from
 from usvireid.encoders.extract import extract
 from usvireid.encoders.features import Features
@@ -110,33 +111,41 @@ class Experiment:
         self._constraints: Constraints | None = None
         self.answers: list[Answer] = []
 
-    def load_weights(self) -> None:
-        """Start from the weights file of the settings, if one is named. A run that goes on needs it no more."""
+    def begin(self) -> None:
+        """Bring the encoder to where training begins; a run that goes on takes all this from its checkpoint.
+
+        It starts from the weights file of the settings, if one is named, and a descriptor beside it is centred.
+        """
         if self.settings.encoder.weights is not None:
             start_from(self.encoder, self.settings.encoder.weights)
+        if isinstance(self.encoder, BesideGradients):
+            self.encoder.centre(self.gradient_features())
 
     def extract_features(self) -> Features:
-        """The features of all training crops by the encoder that learns; extracted once per state of it."""
+        """The features of all training crops by what is trained, as it is now; extracted once per state of it."""
         if self._features is None:
             with self.monitor.step("extract"), current().jointly(EXTRACT):
-                self._features = self._extracted(self.encoder, self.crops, self.images, "features")
+                self._features = self._extracted(self.encoder.trained_part(), self.crops, self.images, "features")
         return self._features
 
     def at_hand(self) -> tuple[Features | None, Features | None]:
         """The features and the gradient descriptors that have been made for this state of the encoder, if they have."""
         return self._features, self._gradients
 
-    def matching_features(self) -> Features:
-        """What clusters are matched across the modalities by: the network's features and the gradient descriptor.
+    def clustering_features(self) -> Features:
+        """What crops are clustered by: network features, and the gradient descriptor by `clustering.gradients`."""
+        return self._beside_gradients(self.settings.clustering.gradients, center=True)
 
-        `matching.gradients` is the weight of the descriptor in their mean.
-        """
-        share = self.settings.matching.gradients
+    def matching_features(self) -> Features:
+        """What clusters are matched by: network features, and the gradient descriptor by `matching.gradients`."""
+        settings = self.settings.matching
+        return self._beside_gradients(settings.gradients, center=settings.center)
+
+    def _beside_gradients(self, share: float, *, center: bool) -> Features:
         network = self.extract_features()
         if share == 0:
             return network
-        signals = [(1 - share, network), (share, self.gradient_features())]
-        return side_by_side(signals, center=self.settings.matching.center)
+        return side_by_side([(1 - share, network), (share, self.gradient_features())], center=center)
 
     def gradient_features(self) -> Features:
         """The gradient descriptors of all training crops; they depend on the images alone and are made once."""
@@ -161,7 +170,7 @@ class Experiment:
         return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
-        """The features of any crops by the encoder that the run stands for as it is now."""
+        """The retrieval features of any crops by the encoder that the run stands for, as it is now."""
         return self._extracted(self.standing, crops, images, title)
 
     @property
@@ -282,7 +291,7 @@ class Experiment:
         return self._classifier
 
     def _new_classifier(self, classes: int) -> nn.Linear:
-        layer = nn.Linear(self.encoder.width, classes, bias=False)
+        layer = nn.Linear(self.encoder.trained_part().width, classes, bias=False)
         nn.init.normal_(layer.weight, std=0.001, generator=torch_generator(self.settings.seed, "classifier", 0))
         layer = layer.to(self.compute.device)
         learn_alike(layer, current())

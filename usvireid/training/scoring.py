@@ -55,6 +55,6 @@ class Scorer:
 
     def features(self, experiment: Experiment) -> Features:
         """What is scored: the features of the evaluation crops by the encoder that the run stands for."""
-        if self._same and experiment.standing is experiment.encoder:
+        if self._same and experiment.standing is experiment.encoder.trained_part():
             return Features(experiment.extract_features().values, self._crops)
         return experiment.features_of(self._crops, self._images, "features for evaluation")
