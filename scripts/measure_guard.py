@@ -25,11 +25,12 @@ from usvireid.run import Run, begin
 from usvireid.workflow import Workflow
 
 SETTINGS = [
-    "data.height=64", "data.width=32", "encoder.name=resnet18", "encoder.width=16", "neighbors.k1=10", "neighbors.k2=3",
-    "clustering.min_samples=4", "constraints.tracks=false", "matching.gradients=0.9", "training.epochs=6",
-    "training.intra_epochs=1", "training.steps=40", "sampling.identities=8", "sampling.instances=4", "augment.pad=3",
-    "augment.erase=0.3", "augment.remap=0.7", "augment.second_view=false", "optimizer.learning_rate=1e-3",
-    "evaluation.every=6", "quality.measures=cheap", "device=cpu",
+    "data.height=64", "data.width=32", "encoder.name=resnet18", "encoder.width=16", "encoder.sees=edges",
+    "neighbors.k1=10", "neighbors.k2=3", "clustering.min_samples=4", "constraints.tracks=false",
+    "matching.gradients=0.9", "training.epochs=6", "training.intra_epochs=1", "training.steps=40",
+    "sampling.identities=8", "sampling.instances=4", "augment.pad=3", "augment.erase=0.3", "augment.remap=0.7",
+    "augment.second_view=false", "optimizer.learning_rate=1e-3", "evaluation.every=6", "quality.measures=cheap",
+    "device=cpu",
 ]  # fmt: skip
 EPOCHS = 6
 CASES = [("auto", True), ("0.2", False), ("0.2", True), ("0.9", False), ("0.9", True)]
