@@ -58,7 +58,7 @@ ALONE = ["encoder.gradients=0"]
 
 @dataclass(frozen=True)
 class Variant:
-    """A row: what its settings add, or the row whose runs it scores in another way, and the descriptor's share there."""
+    """A row: what its settings add; or the row whose runs it scores again, and the descriptor's share in that."""
 
     name: str
     changes: list[str] = field(default_factory=list)

@@ -289,6 +289,9 @@ class OptimizerSettings(_Part):
     decay_every: Count = Field(20, description="epochs between reductions of the rate")
     decay_after: list[Count] = Field([], description="epochs after which the rate is reduced, instead of decay_every")
     decay: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of a reduction")
+    average: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="epochs that a running average of the weights reaches back, which the run stands for; 0: none"
+    )
 
 
 class TrainingSettings(_Part):

@@ -83,7 +83,8 @@ def examine_run(folder: Path, display: Display, device: str | None = None, with_
     if epoch is None:
         experiment.begin()
     else:
-        restore_encoder(experiment.encoder, read_epoch(run.checkpoints, epoch))
+        checkpoint = read_epoch(run.checkpoints, epoch)
+        restore_encoder(experiment.encoder, checkpoint, checkpoint.learner)
     return Examination(run, data, labels, experiment.extract_features(), experiment.gradient_features())
 
 

@@ -239,10 +239,7 @@ class Workflow:
         )
 
     def _roll_back(self, epoch: int, symptoms: dict[str, Symptom]) -> None:
-        advised = self.experiment.monitor.advised
-        checkpoint, rollback = roll_back(
-            self.run, self.guard, epoch, symptoms, advised, lambda: self._checkpoint(0, None)
-        )
+        checkpoint, rollback = roll_back(self.run, self.guard, epoch, symptoms, lambda: self._checkpoint(0, None))
         self._go_on_from(checkpoint)
         self.display.warn(rollback.sentence())
 

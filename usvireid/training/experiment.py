@@ -30,6 +30,7 @@ from usvireid.processes import EXTRACT, FIT, RESTORE, acting, beside, current
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.review.answer import Answer
 from usvireid.training.accumulation import PartedEncoder, crops_meet, divide
+from usvireid.training.average import WeightAverage
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
     Checkpoint,
@@ -96,6 +97,7 @@ class Experiment:
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
+        self._average = WeightAverage(self.encoder) if settings.optimizer.average else None
         learn_together(self.encoder, current())
         self._parted = PartedEncoder(self.encoder.trained_part(), compute)
         self._meet = crops_meet(self.encoder)
@@ -173,8 +175,13 @@ class Experiment:
         return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
-        """The retrieval features of any crops by the encoder as it is now."""
-        return self._extracted(self.encoder, crops, images, title)
+        """The retrieval features of any crops by the encoder that the run stands for, as it is now."""
+        return self._extracted(self.standing, crops, images, title)
+
+    @property
+    def standing(self) -> Encoder:
+        """The encoder that the run stands for: the average of the one that learns, where the settings have one."""
+        return self._average.encoder if self._average is not None and self._average.steps else self.encoder
 
     def _extracted(
         self, encoder: Encoder, crops: Crops, images: Images, title: str, head: str | None = None
@@ -204,6 +211,8 @@ class Experiment:
         )
         generator = torch_generator(settings.seed, "augmentation", epoch)
         self.encoder.train()
+        if self._average is not None:
+            self._average.reach = settings.optimizer.average * steps
         set_learning_rate(self.optimizer, learning_rate(settings.optimizer, epoch))
         with self.display.task(f"epoch {epoch}: training", steps) as advance:
             monitor.laps.begin()
@@ -309,6 +318,8 @@ class Experiment:
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own signature has no types
         self.monitor.laps.lap("backward")
         self.optimizer.step()
+        if self._average is not None:
+            self._average.update(self.encoder)
         self.monitor.laps.lap("optimiser")
 
     def own_memory(self, modality: str, features: Features, labels: PseudoLabels) -> IdentityMemory:
@@ -333,7 +344,10 @@ class Experiment:
         """
         refuse_changed(self.encoder, self._tensors, self.settings.encoder.name)
         state, groups = optimizer_tensors(self.optimizer)
-        tensors = {f"encoder.{key}": value for key, value in self.encoder.state_dict().items()}
+        tensors = {f"encoder.{key}": value for key, value in self.standing.state_dict().items()}
+        if self._average is not None and self._average.steps:
+            tensors |= {f"learner.{key}": value for key, value in self.encoder.state_dict().items()}
+            facts = {"averaged_steps": self._average.steps, **facts}
         tensors |= {f"optimizer.{key}": value for key, value in state.items()}
         for name, memory in self.memories.items():
             tensors |= {f"memory.{name}.{key}": value for key, value in memory.state_dict().items()}
@@ -351,7 +365,10 @@ class Experiment:
             DataError: it is of another network, or not whole.
         """
         with current().jointly(RESTORE, checkpoint):
-            restore_encoder(self.encoder, checkpoint)
+            restore_encoder(self.encoder, checkpoint, checkpoint.learner)
+        if self._average is not None:
+            restore_encoder(self._average.encoder, checkpoint)
+            self._average.steps = checkpoint.fact("averaged_steps") if checkpoint.learner == "learner" else 0
         try:
             self._restore_the_rest(checkpoint)
         except (LookupError, ValueError, TypeError) as error:
