@@ -126,6 +126,10 @@ def test_pairs_are_kept_but_those_of_two_people():
     assert found.pairs.tolist() == [[3, 7], [2, 7]] and not found.trivial
     assert len(found.known) == 6, "pairs join nobody"
     assert found.take(np.array([7, 0, 3])).pairs.tolist() == [[2, 0]]
+    builder.junk([0])
+    builder.paired(np.array([[0, 4], [1, 6]]))
+    assert builder.contradictions == 3
+    assert builder.build().pairs.tolist() == [[3, 7], [2, 7], [1, 6]]
     assert found.take(np.array([1, 2, 3])).pairs.shape == (0, 2)
 
 

@@ -24,7 +24,8 @@ class Constraints:
         mixture: int64, N; crops of one number, from 0, were found to be several people, nobody knows who of them is
             who; -1 for the others.
         pairs: int64, P x 2; a visible and an infrared crop that paired sensors took of one person. They are no groups:
-            they vote on which clusters are linked across the modalities, so that one wrong pair joins nothing.
+            they are two views of distances (`clustering.paired`) and vote on links (`matching.votes`), so that one
+            wrong pair joins nothing.
 
     Raises:
         ValueError: arrays that contradict this.
@@ -179,8 +180,9 @@ class ConstraintsBuilder:
     def paired(self, pairs: np.ndarray) -> None:
         """Visible and infrared crops (int64, P x 2) that paired sensors took of one person.
 
-        To be said last: a pair of two people, by what was said before, is left out.
+        To be said last: a pair of two people, by what was said before, is left out, and so is one with junk.
         """
+        pairs = pairs[~self._junk[pairs].any(axis=1)]
         roots = np.array([[self._root(row) for row in pair] for pair in pairs.tolist()], dtype=np.int64).reshape(-1, 2)
         wrong = np.array([self._are_two(one, other) for one, other in roots.tolist()], dtype=bool)
         self.contradictions += int(wrong.sum())
