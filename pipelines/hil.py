@@ -12,6 +12,7 @@ network's features, what is known beforehand, the shared memory, the cross-modal
 from __future__ import annotations
 
 from usvireid.clustering.cluster import cluster_graph, reach
+from usvireid.clustering.paired import seen_twice
 from usvireid.matching.divided import divided
 from usvireid.matching.join import apart, join
 from usvireid.matching.labels import PseudoLabels
@@ -43,13 +44,16 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     constraints = experiment.constraints()
     k1, k2 = settings.neighbors.k1, settings.neighbors.k2
     features = experiment.clustering_features()
-    found = {}
+    graphs, found = {}, {}
     for modality in MODALITIES:
         values = features.of_modality(modality).values
         with monitor.step("knn"):
             neighbors = knn(values, k1, backend=settings.neighbors.backend, device=str(experiment.compute.device))
         with monitor.step("jaccard"):
-            graph = jaccard_graph(neighbors, values, k1=k1, k2=k2, eps=reach(settings.clustering))
+            graphs[modality] = jaccard_graph(neighbors, values, k1=k1, k2=k2, eps=reach(settings.clustering))
+    with monitor.step("jaccard"):
+        graphs = seen_twice(graphs, experiment.crops, constraints.pairs)
+    for modality, graph in graphs.items():
         with monitor.step("cluster"):
             known = constraints.take(experiment.crops.rows_of(modality))
             result = cluster_graph(graph, settings.clustering, known)

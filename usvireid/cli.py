@@ -391,6 +391,9 @@ def footage_ingest(
     region: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Mask, white where people are looked for.")
     ] = None,
+    rig: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The pair of aligned sensors that the camera is one of.")
+    ] = None,
     detector: Annotated[str | None, typer.Option(help="motion, hog, onnx:FILE or boxes:FILE.")] = None,
     crops: Annotated[int | None, typer.Option(help="Of a track, at most.")] = None,
     assign: Annotated[
@@ -411,7 +414,7 @@ def footage_ingest(
     from usvireid.footage.tools import own_tools
     from usvireid.layers import merge, nested, parse_assignment
 
-    told = {"name": camera, "modality": modality, "start": start, "region": region and str(region)}
+    told = {"name": camera, "modality": modality, "start": start, "region": region and str(region), "rig": rig}
     settings: dict[str, Any] = {}
     for name, value in {"detector": detector, "choosing.crops": crops}.items():
         settings = settings if value is None else merge(settings, nested(name, value))

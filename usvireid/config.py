@@ -176,6 +176,10 @@ class ConstraintSettings(_Part):
     """What is known beforehand of who is whom: pairs of crops that must link, pairs that cannot."""
 
     tracks: bool = Field(True, description="a track is one person, two tracks seen at once by a camera are two")
+    paired: bool = Field(
+        True,
+        description="what the sensors of a rig see at one instant and place is one person in both modalities",
+    )
     travel: Path | None = Field(
         None, description="CSV from,to,seconds: nobody gets from one camera to another faster; none: not used"
     )

@@ -9,14 +9,16 @@ from usvireid.clustering.constraints import Constraints
 from usvireid.matching.brst import Selection
 from usvireid.matching.labels import PseudoLabels
 from usvireid.matching.match import Match
+from usvireid.matching.votes import vote
 
 
 def agreed(match: Match, labels: PseudoLabels, constraints: Constraints) -> Match:
     """The links of a match, in agreement with what is known.
 
-    A visible and an infrared cluster that share a group of must-link crops are linked, with confidence 1. Links of two
-    people are left out. Of the other links those stay, the most confident first, that make no chain with what is linked
-    already.
+    A visible and an infrared cluster that share a group of must-link crops are linked, with confidence 1. Then come the
+    links that two or more pairs of crops speak for (`matching.votes`), then those of the match that the pairs do not
+    contradict, the most confident first; links of two people are left out, and what would make a chain with what is
+    linked already. Last, a single pair links two clusters that nothing else has linked.
 
     Args:
         match: between the clusters of `labels`.
@@ -29,12 +31,17 @@ def agreed(match: Match, labels: PseudoLabels, constraints: Constraints) -> Matc
     both = np.flatnonzero((visible >= 0) & (infrared >= 0))
     told, weight = np.unique(np.stack([visible[both], infrared[both]], axis=1), axis=0, return_counts=True)
     told = told[np.argsort(-weight, kind="stable")]
+    votes = vote(labels, constraints.pairs)
     found = np.stack([match.visible, match.infrared], axis=1)
     order = np.argsort(-match.confidence, kind="stable")
-    order = order[_allowed(found[order], visible, infrared, constraints)]
-    pairs = np.concatenate([told, found[order]])
-    confidence = np.concatenate([np.ones(len(told), dtype=np.float32), match.confidence[order]])
-    kept = _stars(pairs)
+    order = order[~votes.against(found[order])]
+    links = np.concatenate([votes.links[~votes.single], found[order], votes.links[votes.single]])
+    sure = np.concatenate([votes.confidence[~votes.single], match.confidence[order], votes.confidence[votes.single]])
+    alone = np.arange(len(links)) >= len(links) - votes.single.sum()
+    allowed = _allowed(links, visible, infrared, constraints)
+    pairs = np.concatenate([told, links[allowed]])
+    confidence = np.concatenate([np.ones(len(told), dtype=np.float32), sure[allowed]])
+    kept = _stars(pairs, np.concatenate([np.zeros(len(told), dtype=bool), alone[allowed]]))
     ends = pairs[kept]
     return Match(ends[:, 0].copy(), ends[:, 1].copy(), confidence[kept], match.n_visible, match.n_infrared)
 
@@ -111,15 +118,18 @@ def _allowed(links: np.ndarray, visible: np.ndarray, infrared: np.ndarray, const
     return free
 
 
-def _stars(pairs: np.ndarray) -> np.ndarray:
-    """Which pairs to keep, in their order, so that every link is part of a star (int64, positions)."""
+def _stars(pairs: np.ndarray, alone: np.ndarray) -> np.ndarray:
+    """Which pairs to keep, in their order, so that every link is part of a star (int64, positions).
+
+    Those marked in `alone` (bool) are kept only where neither end has another link.
+    """
     visible: dict[int, list[int]] = {}
     infrared: dict[int, list[int]] = {}
     kept = []
     for at, (one, other) in enumerate(pairs.tolist()):
         ones, others = visible.get(one, []), infrared.get(other, [])
         # The end that is linked already has to be the middle of a star: its partners have no other link.
-        free = not ones or not others
+        free = not (ones or others) if alone[at] else not (ones and others)
         middle = all(len(infrared[each]) == 1 for each in ones) and all(len(visible[each]) == 1 for each in others)
         if free and middle and other not in ones:
             visible.setdefault(one, []).append(other)

@@ -172,6 +172,8 @@ class Experiment:
                 self.display.warn_once(
                     f"{contradictions} statements about who is whom contradict weightier ones and were left out"
                 )
+            if self.settings.constraints.paired and self.crops.has(names.RIG):
+                self.display.say(f"{len(self._constraints.pairs):,} pairs of crops by paired sensors")
         return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
