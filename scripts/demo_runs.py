@@ -17,7 +17,8 @@ PEOPLE = 100
 TEST_SHARE = 0.4
 
 SETTINGS = [
-    "data.height=64", "data.width=32", "encoder.name=resnet18", "encoder.width=16", "neighbors.k1=10", "neighbors.k2=3",
+    "data.height=64", "data.width=32", "encoder.name=resnet18", "encoder.width=16", "encoder.sees=edges",
+    "encoder.gradients=0.5", "neighbors.k1=10", "neighbors.k2=3",
     "clustering.min_samples=3", "matching.gradients=0.9", "constraints.tracks=false", "training.epochs=16",
     "training.intra_epochs=2", "training.steps=80", "training.keep_checkpoints=5", "sampling.identities=8",
     "sampling.instances=4", "augment.pad=3", "augment.erase=0.3", "augment.remap=0.7", "augment.second_view=false",

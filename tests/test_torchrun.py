@@ -22,7 +22,7 @@ from usvireid.run import begin
 from usvireid.training.checkpoint import latest_checkpoint
 from usvireid.workflow import Workflow
 
-SETTINGS = [f"{key}={value}" for key, value in TINY.items()]
+SETTINGS = [*(f"{key}={value}" for key, value in TINY.items()), "optimizer.average=1.5"]
 STAGES = ["cluster", "train", "evaluate"]
 LONGEST = 300
 """Seconds; only a run that hangs takes so long."""

@@ -81,9 +81,10 @@ def examine_run(folder: Path, display: Display, device: str | None = None, with_
     experiment = Experiment(run.settings, data.crops, data.images, compute, display)
     epoch = epoch_before(run, path)
     if epoch is None:
-        experiment.load_weights()
+        experiment.begin()
     else:
-        restore_encoder(experiment.encoder, read_epoch(run.checkpoints, epoch))
+        checkpoint = read_epoch(run.checkpoints, epoch)
+        restore_encoder(experiment.encoder, checkpoint, checkpoint.learner)
     return Examination(run, data, labels, experiment.extract_features(), experiment.gradient_features())
 
 

@@ -57,7 +57,7 @@ def evaluate_run(
     chosen = selected(run)
     if chosen is None:
         display.warn(f"{folder}: no epoch is finished yet; this is the untrained encoder")
-        experiment.load_weights()
+        experiment.begin()
     else:
         experiment.restore(read_epoch(run.checkpoints, chosen.epoch))
         display.say(f"{folder}: {chosen.sentence()}")

@@ -120,7 +120,8 @@ def _encoder_before(run: Run, labels_file: Path) -> Encoder:
     encoder = make_encoder(run.settings)
     epoch = epoch_before(run, labels_file)
     if epoch is not None:
-        restore_encoder(encoder, read_epoch(run.checkpoints, epoch))
+        checkpoint = read_epoch(run.checkpoints, epoch)
+        restore_encoder(encoder, checkpoint, checkpoint.learner)
     elif run.settings.encoder.weights is not None:
         start_from(encoder, run.settings.encoder.weights)
     return encoder.eval()

@@ -28,7 +28,6 @@ def roll_back(
     guard: Guard,
     epoch: int,
     symptoms: dict[str, Symptom],
-    advised: dict[str, float],
     untrained: Callable[[], Checkpoint],
 ) -> tuple[Checkpoint, Rollback]:
     """Go back to the state before the one that an epoch's labels show to be ill, as far as one is kept.
@@ -41,7 +40,6 @@ def roll_back(
         guard: the guard; values that it changes are changed in it.
         epoch: whose labels are ill; the state after the epoch before made them.
         symptoms: what is wrong.
-        advised: eps by modality, where one was advised.
         untrained: gives the state before the first epoch, called where nothing was trained and no checkpoint stands.
 
     Returns:
@@ -53,7 +51,7 @@ def roll_back(
     standing = {path.name for path in checkpoint_files(run.checkpoints)}
     two_back = f"epoch_{epoch - 2:03d}.safetensors" in standing
     to = epoch - 2 if two_back else epoch - 1
-    rollback = guard.go_back(epoch, to, symptoms, advised)
+    rollback = guard.go_back(epoch, to, symptoms)
     checkpoint = read_epoch(run.checkpoints, to) if standing else untrained()
     checkpoint = replace(checkpoint, facts={**checkpoint.facts, "guard": guard.state.model_dump(mode="json")})
     checkpoint.write(run.checkpoints)

@@ -71,7 +71,7 @@ class Workflow:
         training = training.with_identities_at(shown)
         self.experiment = Experiment(self.settings, training, self.truth.images, self.compute, display)
         if current().leads and not checkpoint_files(run.checkpoints):
-            self.experiment.load_weights()
+            self.experiment.begin()
         trained = training_rows(data.crops, self.settings)
         self.scorer = Scorer(data.crops, data.images, self.settings.evaluation, trained)
         self.held_out = _held_out_scorer(data, self.settings)
@@ -239,10 +239,7 @@ class Workflow:
         )
 
     def _roll_back(self, epoch: int, symptoms: dict[str, Symptom]) -> None:
-        advised = self.experiment.monitor.advised
-        checkpoint, rollback = roll_back(
-            self.run, self.guard, epoch, symptoms, advised, lambda: self._checkpoint(0, None)
-        )
+        checkpoint, rollback = roll_back(self.run, self.guard, epoch, symptoms, lambda: self._checkpoint(0, None))
         self._go_on_from(checkpoint)
         self.display.warn(rollback.sentence())
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from usvireid.config import Settings
-from usvireid.encoders.exported import fill_from, read_exported, start_from, write_exported
+from usvireid.encoders.exported import read_exported, start_from, write_exported
 from usvireid.encoders.interface import Encoder
 from usvireid.encoders.make import make_encoder
 from usvireid.errors import DataError
@@ -54,7 +54,7 @@ def test_parts_that_the_file_has_not_stay_as_they_begin(tmp_path: Path) -> None:
     path = tmp_path / "plain.safetensors"
     plain = exported(path, settings_of())
     richer = make_encoder(settings_of(**ICRE))
-    fill_from(richer, path)
+    start_from(richer, path)
     # MPFR and SDCE begin as nothing, so the features are those of the plain encoder.
     assert torch.allclose(features(richer), features(plain), atol=1e-6)
 

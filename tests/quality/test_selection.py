@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usvireid.quality.selection import Selection, label_free_value, select_epoch
@@ -67,10 +67,23 @@ def test_the_label_free_value_is_the_product_of_its_parts() -> None:
         "infrared": {"matched_crops_share": 0.7, "largest_share": 0.1},
         "stability": 0.9,
     }
-    assert label_free_value({"quality": quality}) == pytest.approx(0.9 * 0.5 * 0.8)
+    assert label_free_value({"quality": quality}) == pytest.approx(0.9 * 0.8)
+    unmatched = {**quality, "visible": {"matched_crops_share": 0.0, "largest_share": 0.2}}
+    assert label_free_value({"quality": unmatched}) is None
     assert label_free_value({"quality": {**quality, "stability": -0.1}}) is None
     assert label_free_value({"quality": {**quality, "stability": None}}) is None
     assert label_free_value({}) is None
+
+
+@pytest.mark.parametrize(
+    ("stabilities", "epoch"),
+    [((0.6, 0.5, 0.9, 0.61), 4), ((0.6, 0.5, 0.9, 0.59), 3), ((0.9, 0.5, 0.3, 0.61), 4), ((0.2, 0.6, 0.9, 0.1), 3)],
+)
+def test_without_labels_it_is_the_last_epoch_that_has_not_fallen(stabilities: tuple[float, ...], epoch: int) -> None:
+    lines = [line(number) for number in range(1, len(stabilities) + 1)]
+    for entry, stability in zip(lines, stabilities, strict=True):
+        entry["quality"]["stability"] = stability
+    assert chosen(lines, "label-free", len(lines)) == epoch
 
 
 def test_one_cluster_that_swallows_all_is_not_selected() -> None:
@@ -79,6 +92,7 @@ def test_one_cluster_that_swallows_all_is_not_selected() -> None:
     assert chosen(lines, "label-free", 2) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1, width=16), min_size=1, max_size=12), st.sampled_from(METHODS))
 def test_the_best_so_far_is_the_newest_epoch_or_was_the_best_before(values: list[float], method: str) -> None:
     """So a run that keeps the checkpoint of the best so far always has that of the best."""

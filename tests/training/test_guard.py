@@ -61,42 +61,34 @@ def test_a_fall_is_judged_by_what_was_usual() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "symptoms", "advised", "learnt", "expected"),
+    ("now", "symptoms", "learnt", "expected"),
     [
-        ({"clustering__eps": 0.9}, MERGED, {"visible": 0.5, "infrared": 0.4}, False, {"clustering.eps": 0.5}),
-        ({"clustering__eps": 0.9}, MERGED, {"infrared": 0.4}, False, {"clustering.eps": "auto"}),
-        ({"clustering__eps": 0.9}, MERGED, {"visible": 0.9}, False, {"clustering.eps": "auto"}),
-        ({"clustering__eps": 0.2}, {**MERGED, "infrared": SCATTERED["visible"]}, {"visible": 0.1}, False, "auto"),
-        (
-            {"clustering__eps": 0.9},
-            {**MERGED, "infrared": MERGED["visible"]},
-            {"visible": 0.5, "infrared": 0.4},
-            False,
-            0.4,
-        ),
-        (
-            {"clustering__eps": 0.1},
-            {**SCATTERED, "infrared": SCATTERED["visible"]},
-            {"visible": 0.5, "infrared": 0.4},
-            False,
-            0.5,
-        ),
-        ({}, MERGED, {}, True, {"clustering.min_samples": 6, "memory.momentum": 0.95}),
-        ({}, SCATTERED, {}, False, {"clustering.min_samples": 2}),
-        ({"clustering__min_samples": 2}, SCATTERED, {}, False, {}),
-        ({"memory__momentum": 0.1}, {**MERGED, "infrared": SCATTERED["visible"]}, {}, True, {"memory.momentum": 0.55}),
-        (
-            {"clustering__method": "hdbscan", "clustering__eps": 0.4},
-            MERGED,
-            {},
-            False,
-            {"clustering.min_samples": 6},
-        ),
+        ({"clustering__eps": 0.9}, MERGED, False, {"clustering.eps": "auto"}),
+        ({"clustering__eps": 0.2}, SCATTERED, True, {"clustering.eps": "auto", "memory.momentum": 0.95}),
+        ({"clustering__eps": 0.2}, {**MERGED, "infrared": SCATTERED["visible"]}, False, {"clustering.eps": "auto"}),
+        ({}, MERGED, True, {"clustering.min_samples": 6, "memory.momentum": 0.95}),
+        ({}, SCATTERED, False, {"clustering.min_samples": 2}),
+        ({"clustering__min_samples": 2}, SCATTERED, False, {}),
+        ({"memory__momentum": 0.1}, {**MERGED, "infrared": SCATTERED["visible"]}, True, {"memory.momentum": 0.55}),
+        ({"clustering__method": "hdbscan", "clustering__eps": 0.4}, MERGED, False, {"clustering.min_samples": 6}),
     ],
 )
-def test_what_is_changed(now: dict, symptoms: dict, advised: dict, learnt: bool, expected: object) -> None:
-    wanted = expected if isinstance(expected, dict) else {"clustering.eps": expected}
-    assert remedies(settings(**now), symptoms, advised, learnt) == wanted
+def test_what_is_changed(now: dict, symptoms: dict, learnt: bool, expected: dict) -> None:
+    assert remedies(settings(**now), symptoms, learnt) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "clustered", "ill"),
+    [
+        ({"clustering__eps": 0.2}, 100, False),
+        ({"clustering__eps": 0.2}, 99, True),
+        ({"clustering__eps": "auto"}, 99, False),
+        ({"clustering__eps": "auto"}, 19, True),
+        ({"clustering__eps": 0.2, "clustering__method": "hdbscan"}, 99, False),
+    ],
+)
+def test_where_eps_is_fixed_most_crops_have_to_be_in_a_cluster(now: dict, clustered: int, ill: bool) -> None:
+    assert bool(Guard(settings(**now)).judge(1, {"visible": replace(WELL, clustered=clustered)})) == ill
 
 
 def test_the_guard_goes_on_from_what_a_checkpoint_holds() -> None:
@@ -106,28 +98,28 @@ def test_the_guard_goes_on_from_what_a_checkpoint_holds() -> None:
     ill = {**both, "infrared": replace(WELL, largest=150)}
     symptoms = guard.judge(3, ill)
     assert list(symptoms) == ["infrared"]
-    rollback = guard.go_back(3, 1, symptoms, {"infrared": 0.55})
+    rollback = guard.go_back(3, 1, symptoms)
     assert rollback.sentence() == (
         "epoch 3 collapsed (infrared: one cluster holds 150 of 200 crops); back to the state after epoch 1, "
-        "clustering.eps 0.9 -> 0.55, memory.momentum 0.9 -> 0.95"
+        "clustering.eps 0.9 -> auto, memory.momentum 0.9 -> 0.95"
     )
     assert [epoch for epoch, _ in guard.state.seen] == [1]
-    assert guard.settings().clustering.eps == 0.55
+    assert guard.settings().clustering.eps == "auto"
     assert guard.messages(2) == [rollback.sentence()] and guard.messages(3) == []
     other = Guard(settings(clustering__eps=0.9, guard__rollbacks=2))
     other.state = GuardState.of_fact(json.loads(json.dumps(guard.state.model_dump(mode="json"))))
     assert other.state == guard.state and other.settings() == guard.settings()
-    assert other.facts(both)["rollbacks"][0]["changed"]["clustering.eps"] == [0.9, 0.55]
-    other.go_back(2, 1, symptoms, {})
-    assert other.settings().clustering.eps == "auto"
+    assert other.facts(both)["rollbacks"][0]["changed"]["clustering.eps"] == [0.9, "auto"]
+    other.go_back(2, 1, symptoms)
+    assert other.settings().clustering.min_samples == 6
     with pytest.raises(UsvireidError, match=r"epoch 2 collapsed after 2 rollbacks \(infrared: one cluster .*k1"):
-        other.go_back(2, 1, symptoms, {})
+        other.go_back(2, 1, symptoms)
 
 
 def test_where_nothing_is_left_to_change_the_run_stops() -> None:
     guard = Guard(settings(clustering__min_samples=2))
     with pytest.raises(UsvireidError, match="epoch 1 collapsed and nothing is left to change"):
-        guard.go_back(1, 0, SCATTERED, {})
+        guard.go_back(1, 0, SCATTERED)
 
 
 def test_a_damaged_state_is_said() -> None:

@@ -17,15 +17,11 @@ from usvireid.config import ClusteringSettings
 
 @dataclass(frozen=True)
 class Clustered:
-    """Clusters of one modality, the eps they were made with (None: the method has none), and what went wrong, if so.
-
-    `advised` is a better eps, where something went wrong and there is one.
-    """
+    """Clusters of one modality, the eps they were made with (None: the method has none), and what went wrong, if so."""
 
     clusters: Clusters
     eps: float | None
     problem: str | None
-    advised: float | None = None
 
 
 def _without_eps(found: Clusters, settings: ClusteringSettings, remedy: str = "") -> str | None:
@@ -99,10 +95,9 @@ def _by_eps(settings: ClusteringSettings, tried: ClusterAt, final: ClusterAt) ->
         found = final(advice.eps)
         return Clustered(found, advice.eps, _without_eps(found, settings, " or another neighbors.k1"))
     found = final(settings.eps)
-    problem, advised = outcome(found, eps=settings.eps), None
+    problem = outcome(found, eps=settings.eps)
     if problem is not None:
         advice = advise(tried)
         hopeless = not found.count and not advice.clusters.any()
         problem = _without_eps(found, settings) if hopeless else outcome(found, eps=settings.eps, advice=advice)
-        advised = None if hopeless else advice.eps
-    return Clustered(found, settings.eps, problem, advised)
+    return Clustered(found, settings.eps, problem)

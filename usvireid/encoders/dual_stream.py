@@ -12,7 +12,7 @@ from usvireid.config import MpfrSettings, SdceSettings
 from usvireid.encoders.enhance import make_enhancement
 from usvireid.encoders.interface import Encoded, Encoder
 from usvireid.encoders.neck import Neck
-from usvireid.encoders.pixels import ImageNetScale
+from usvireid.encoders.pixels import make_scale
 from usvireid.encoders.pooling import GeM
 from usvireid.encoders.resnet import Stem, Trunk, initialise
 from usvireid.encoders.weights import load_backbone
@@ -29,6 +29,7 @@ class DualStreamEncoder(Encoder):
     Args:
         name: "resnet18" or "resnet50".
         width: channels of the first stage; published weights have 64.
+        sees: "colours" or "edges", see `edges.EdgeScale`.
         gem_p: exponent of the pooling.
         mpfr: refinement of the shallow stages; off by default.
         sdce: how the deepest map is enhanced with them; off by default.
@@ -44,6 +45,7 @@ class DualStreamEncoder(Encoder):
         name: str,
         *,
         width: int = 64,
+        sees: str = "colours",
         gem_p: float = 3.0,
         mpfr: MpfrSettings | None = None,
         sdce: SdceSettings | None = None,
@@ -51,7 +53,7 @@ class DualStreamEncoder(Encoder):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.scale = ImageNetScale()
+        self.scale = make_scale(sees)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "encoder"))
             self.stems = nn.ModuleDict({modality: Stem(width) for modality in MODALITIES})

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from usvireid import __version__
 from usvireid.config import Settings
+from usvireid.encoders.beside import NETWORK
 from usvireid.encoders.interface import Encoder
 from usvireid.encoders.make import make_encoder
 from usvireid.encoders.pixels import ImageNetScale
@@ -71,24 +73,30 @@ def read_exported(path: Path) -> tuple[Encoder, dict[str, str]]:
     if facts is None:
         raise DataError(f"{path}: not a file that `usvireid export --to safetensors` wrote.")
     encoder = make_encoder(make_settings([(str(path), json.loads(facts["settings"]))]))
-    fill_from(encoder, path)
+    _fill(encoder, load_file(path), path)
     return encoder.eval(), facts
 
 
 def start_from(encoder: Encoder, path: Path) -> int:
-    """Fill an encoder from `encoder.weights`: an exported encoder, or whatever published weights it reads itself.
+    """Fill what is trained from `encoder.weights`: an exported encoder, or whatever published weights it reads itself.
 
     Returns:
         The number of tensors taken.
 
     Raises:
-        UsvireidError: as for `fill_from`, or for the encoder's own `load_weights`.
+        UsvireidError: a tensor that does not fit; or what the encoder's own `load_weights` says.
     """
-    return encoder.load_weights(path) if _facts(path) is None else fill_from(encoder, path)
+    facts, trained = _facts(path), encoder.trained_part()
+    if facts is None:
+        return trained.load_weights(path)
+    tensors = load_file(path)
+    if json.loads(facts["settings"])["encoder"].get("gradients"):
+        tensors = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
+    return _fill(trained, tensors, path)
 
 
-def fill_from(encoder: Encoder, path: Path) -> int:
-    """Fill an encoder from an exported one. Parts that the file does not have, such as MPFR, stay as they begin.
+def _fill(encoder: Encoder, tensors: dict[str, Tensor], path: Path) -> int:
+    """Fill an encoder with tensors of a file. Parts that they do not have, such as MPFR, stay as they begin.
 
     Returns:
         The number of tensors taken.
@@ -96,7 +104,7 @@ def fill_from(encoder: Encoder, path: Path) -> int:
     Raises:
         DataError: a tensor of the file has no place in the encoder, or one of another shape, or is not finite.
     """
-    tensors, places = load_file(path), encoder.state_dict()
+    places = encoder.state_dict()
     for key, tensor in tensors.items():
         there = "none" if key not in places else str(tuple(places[key].shape))
         if there != str(tuple(tensor.shape)):

@@ -21,11 +21,12 @@ _BINS = 9
 """Directions between 0 and 180 degrees; which side is brighter is left out on purpose."""
 _GRID = (16, 8)
 """Cells, rows by columns, whatever the size of the crops."""
+DESCRIPTOR = _BINS * _GRID[0] * _GRID[1]
+"""The length of a descriptor."""
 _BANDS = ((0, 3), (3, 6), (6, 9), (9, 12), (12, 16))
 """Rows of cells of the bands of a body, first and one after the last."""
 
 
-@torch.inference_mode()
 def gradient_histograms(images: Tensor) -> Tensor:
     """The descriptor of each crop, averaged with that of its mirror image.
 
@@ -48,14 +49,11 @@ def _cells(grey: Tensor) -> Tensor:
     padded = functional.pad(grey[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
     across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
     down = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
-    strength = torch.hypot(across, down)
+    strength = (across.square() + down.square()).sqrt()
     place = torch.remainder(torch.atan2(down, across) / torch.pi, 1.0) * _BINS
-    lower = place.floor()
-    upper_share = place - lower
-    votes = strength.new_zeros(len(grey), _BINS, *grey.shape[1:])
-    first = lower.long().remainder(_BINS)[:, None]
-    votes.scatter_add_(1, first, (strength * (1 - upper_share))[:, None])
-    votes.scatter_add_(1, (first + 1).remainder(_BINS), (strength * upper_share)[:, None])
+    # How far each direction is from each bin on the circle, so without a scatter: the descriptor can be exported.
+    apart = (place[:, None] - torch.arange(_BINS, device=grey.device).view(1, _BINS, 1, 1)).abs()
+    votes = strength[:, None] * (1 - torch.minimum(apart, _BINS - apart)).clamp(min=0)
     cells = functional.adaptive_avg_pool2d(votes, _GRID)
     length = cells.square().sum(1, keepdim=True).sqrt()
     around = functional.avg_pool2d(length, 3, stride=1, padding=1, count_include_pad=False)
@@ -63,6 +61,7 @@ def _cells(grey: Tensor) -> Tensor:
     return (cells / (around + 2.0)).sqrt()
 
 
+@torch.inference_mode()
 def gradient_features(
     crops: Crops, images: Images, device: torch.device, *, batch: int = 256, progress: Callable[[int], None]
 ) -> Features:

@@ -82,6 +82,10 @@ class Encoder(nn.Module, abc.ABC):
         """The parameters that `load_weights` fills, for a learning rate of their own; none if not overridden."""
         return iter(())
 
+    def trained_part(self) -> Encoder:
+        """What training sees and changes: the encoder itself, unless something fixed stands beside it."""
+        return self
+
     def parts(self) -> dict[str, tuple[nn.Module, ...]]:
         """The parts that `usvireid encoder summary` counts, by name; the direct children if not overridden."""
         return {name: (child,) for name, child in self.named_children()}

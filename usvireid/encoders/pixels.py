@@ -1,9 +1,11 @@
-"""From pixels to what published networks were trained on."""
+"""From pixels to what a network sees."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+from usvireid.encoders.edges import EdgeScale
 
 # Of ImageNet, per colour channel.
 _MEAN = (0.485, 0.456, 0.406)
@@ -24,3 +26,8 @@ class ImageNetScale(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """B x 3 x H x W of any dtype."""
         return ((images.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+
+def make_scale(sees: str) -> nn.Module:
+    """What stands before a network's first layer, by the setting `encoder.sees`."""
+    return EdgeScale() if sees == "edges" else ImageNetScale()

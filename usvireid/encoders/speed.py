@@ -70,7 +70,9 @@ def measure_speed(encoder: Encoder, height: int, width: int, compute: Compute, b
     generator = torch_generator(0, "speed")
     pixels = torch.randint(0, 256, (batch, 3, height, width), dtype=torch.uint8, generator=generator)
     images = dict.fromkeys(MODALITIES, pixels.to(compute.device))
-    direction = torch.randn(len(MODALITIES) * batch, encoder.width, generator=generator).to(compute.device)
+    direction = torch.randn(len(MODALITIES) * batch, encoder.trained_part().width, generator=generator).to(
+        compute.device
+    )
 
     def forward() -> None:
         with torch.inference_mode(), compute.autocast():

@@ -18,7 +18,7 @@ from torch.nn import functional
 from usvireid.config import VitSettings
 from usvireid.encoders.interface import Encoded, Encoder
 from usvireid.encoders.neck import Neck
-from usvireid.encoders.pixels import ImageNetScale
+from usvireid.encoders.pixels import make_scale
 from usvireid.encoders.positions import resized
 from usvireid.encoders.vit_weights import load_vit
 from usvireid.names import MODALITIES
@@ -39,18 +39,21 @@ class TwoHeadViT(Encoder):
     Both heads are a class token, layer-normalised, and a BNNeck: the deep one's after the last block, the shallow
     one's after an earlier block. Losses may use the shallow head; retrieval does not.
 
-    Pixels are scaled by ImageNet's mean and deviation, as DeiT's and torchvision's weights expect them.
+    Colours are scaled by ImageNet's mean and deviation, as DeiT's and torchvision's weights expect them.
 
     Args:
         settings: depth, width, heads, patches, and the block of the shallow head.
         size: height and width of the usual input, for which the table of positions is made; any other is accepted.
+        sees: "colours" or "edges", see `edges.EdgeScale`.
         seed: seed of the initial weights.
     """
 
-    def __init__(self, settings: VitSettings, *, size: tuple[int, int] = (288, 144), seed: int = 0) -> None:
+    def __init__(
+        self, settings: VitSettings, *, size: tuple[int, int] = (288, 144), sees: str = "colours", seed: int = 0
+    ) -> None:
         super().__init__()
         self.width = settings.width
-        self.scale = ImageNetScale()
+        self.scale = make_scale(sees)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "encoder"))
             self.stems = nn.ModuleDict({modality: PatchStem(settings) for modality in MODALITIES})

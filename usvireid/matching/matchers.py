@@ -8,6 +8,7 @@ import numpy as np
 
 from usvireid.errors import UsageError
 from usvireid.matching import brst, hungarian, mutual, transport
+from usvireid.matching.brst import Selection
 from usvireid.matching.clustered import ClusteredFeatures, without_gaps
 from usvireid.matching.match import Match
 from usvireid.matching.similarity import centred, cluster_similarity, csls
@@ -24,6 +25,9 @@ MATCHERS: dict[str, Matcher] = {
     "transport": lambda visible, infrared, tau, csls_k: transport.match(visible, infrared),
 }
 """Matchers by the name they have in a configuration."""
+
+BY_IMAGE = "brst-images"
+"""The method that makes no links: visible images select infrared clusters one by one (`select_clusters`)."""
 
 
 def match_clusters(
@@ -71,10 +75,9 @@ def match_clusters(
         raise UsageError(f"chance of the matching is {chance}; use a number from 0 to 1.")
     visible_cluster, visible_numbers = without_gaps(visible_cluster)
     infrared_cluster, infrared_numbers = without_gaps(infrared_cluster)
-    visible = ClusteredFeatures(visible_values, visible_cluster)
-    infrared = ClusteredFeatures(infrared_values, infrared_cluster)
-    if center and min(visible.n_clusters, infrared.n_clusters) >= 2:
-        visible, infrared = centred(visible), centred(infrared)
+    visible, infrared = _comparable(
+        ClusteredFeatures(visible_values, visible_cluster), ClusteredFeatures(infrared_values, infrared_cluster), center
+    )
     match = MATCHERS[method](visible, infrared, tau, csls_k)
     if chance < 1 and len(match):
         similarity = csls(cluster_similarity(visible, infrared), csls_k)
@@ -86,3 +89,36 @@ def match_clusters(
         n_visible=int(visible_numbers.max(initial=-1)) + 1,
         n_infrared=int(infrared_numbers.max(initial=-1)) + 1,
     )
+
+
+def select_clusters(
+    visible_values: np.ndarray,
+    visible_cluster: np.ndarray,
+    infrared_values: np.ndarray,
+    infrared_cluster: np.ndarray,
+    *,
+    tau: float,
+    center: bool,
+) -> Selection:
+    """Let every clustered visible image select an infrared cluster (`brst.select`); arguments as for `match_clusters`.
+
+    Returns:
+        Per visible image the chosen cluster, in the given numbers, or -1.
+    """
+    cluster, numbers = without_gaps(infrared_cluster)
+    of_visible = ClusteredFeatures(visible_values, without_gaps(visible_cluster)[0])
+    visible, infrared = _comparable(of_visible, ClusteredFeatures(infrared_values, cluster), center)
+    found = brst.select(visible, infrared, tau)
+    kept = found.label >= 0
+    label = found.label.copy()
+    label[kept] = numbers[label[kept]]
+    return Selection(label, found.confidence)
+
+
+def _comparable(
+    visible: ClusteredFeatures, infrared: ClusteredFeatures, center: bool
+) -> tuple[ClusteredFeatures, ClusteredFeatures]:
+    """Both modalities, centred if that is wanted and both have at least two clusters."""
+    if center and min(visible.n_clusters, infrared.n_clusters) >= 2:
+        return centred(visible), centred(infrared)
+    return visible, infrared

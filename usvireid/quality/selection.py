@@ -4,8 +4,9 @@
 out of training (`training/held_out.py`). `test` looks at the scores that are reported, as much of the literature does:
 its results are too good, and carry the words "selected on test" wherever they go.
 
-The value of an epoch depends on that epoch alone, so the best so far never has to be looked for among checkpoints that
-are gone, and a resumed run selects what an uninterrupted one selects.
+The value of an epoch depends on that epoch alone, and an epoch that is not selected when it is the newest never is. So
+the selected one never has to be looked for among checkpoints that are gone, and a resumed run selects what an
+uninterrupted one selects.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ _LABELS = {
     HELD_OUT: "selected on held-out identities",
     TEST: "selected on test",
 }
+
+
+STANDING = 2 / 3
+"""`label-free` passes over epochs whose value is below this part of the largest. Between sound epochs the value differs
+by less, and tells nothing of their order; collapse takes more."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Selection:
         if self.value is None:
             return f"epoch {self.epoch} of {self.epochs}, {self.label}: no epoch has a value so far, so it is the last"
         measured = {
-            LABEL_FREE: f"stability x matched x spread {self.value:.3f}",
+            LABEL_FREE: f"stability x spread {self.value:.3f}",
             HELD_OUT: f"mAP {100 * self.value:.1f} %",
             TEST: f"Rank-1 {100 * self.value:.1f} %",
         }
@@ -81,10 +87,10 @@ class Selection:
 def select_epoch(lines: Lines, method: str, finished: int) -> Selection | None:
     """The epoch that a run stands for; None before the first is finished.
 
-    The epoch of the largest value is selected, the later one of equals. The values:
+    The epoch of the largest value is selected, the later one of equals; by `label-free` the last one whose value is not
+    below `STANDING` of the largest. The values:
 
-    - `label-free`: stability x matched x spread of the pseudo-labels that the epoch trained on, see
-      `label_free_value`.
+    - `label-free`: stability x spread of the pseudo-labels that the epoch trained on, see `label_free_value`.
     - `held-out`: mAP on the held-out identities, the mean over the two directions.
     - `test`: Rank-1 on the test crops, the mean over what is scored without re-ranking; mAP where that is equal.
 
@@ -100,19 +106,21 @@ def select_epoch(lines: Lines, method: str, finished: int) -> Selection | None:
     if not ranked:
         return Selection(method, finished, finished, None)
     value, epoch = max(ranked)
+    if method == LABEL_FREE:
+        standing = [entry for entry in ranked if entry[0][0] >= STANDING * value[0]]
+        value, epoch = max(standing, key=lambda entry: entry[1])
     return Selection(method, epoch, finished, value[0])
 
 
 def label_free_value(line: Mapping[str, Any]) -> float | None:
-    """How good an epoch looks without any label: stability x matched x spread, each in [0, 1]. Ours.
+    """How sound an epoch looks without any label: stability x spread, each in [0, 1]. Ours.
 
     - stability: adjusted Rand index of the pseudo-identities against those of the epoch before, at least 0;
-    - matched: share of the crops whose identity is seen in both modalities, the smaller one of the two modalities;
     - spread: 1 - share of the crops in the largest cluster, the larger one of the two modalities. One cluster that
-      swallows all is perfectly stable and perfectly matched; this takes it to 0.
+      swallows all is perfectly stable; this takes it to 0.
 
     The pseudo-labels of an epoch were made by the encoder as the epoch found it, so this judges what an epoch was
-    taught. Epochs before matching begins have no value, and neither has the first, which has no epoch before it.
+    taught. Epochs in which nothing is matched have no value, and neither has the first, which has no epoch before it.
 
     Returns:
         The value; None where it is 0 or the line lacks a measure: such an epoch is selected only as the last.
@@ -123,11 +131,9 @@ def label_free_value(line: Mapping[str, Any]) -> float | None:
     stability = number(quality.get("stability"))
     matched = [number(find(quality, modality, "matched_crops_share")) for modality in names.MODALITIES]
     largest = [number(find(quality, modality, "largest_share")) for modality in names.MODALITIES]
-    if stability is None:
+    if stability is None or not all(matched):
         return None
-    value = max(stability, 0.0) * min(share or 0.0 for share in matched)
-    value *= 1 - max(1.0 if share is None else share for share in largest)
-    return value or None
+    return max(stability, 0.0) * (1 - max(1.0 if share is None else share for share in largest)) or None
 
 
 def _held_out_value(line: Mapping[str, Any]) -> float | None:

@@ -25,9 +25,10 @@ _NAME = re.compile(r"epoch_(\d+)\.safetensors")
 class Checkpoint:
     """Everything a run needs to go on after an epoch.
 
-    `tensors` holds the encoder ("encoder."), the identity classifier where there is one ("classifier."), the
-    optimiser's state ("optimizer."), the memory banks ("memory.") and PyTorch's own random state ("random."); `facts`
-    the rest, as JSON: the epoch, the optimiser's groups with the schedule's rate, and the epoch's line of metrics.
+    `tensors` holds the encoder that the run stands for ("encoder."), where that is an average also the one that learns
+    ("learner."), the identity classifier where there is one ("classifier."), the optimiser's state ("optimizer."), the
+    memory banks ("memory.") and PyTorch's own random state ("random."); `facts` the rest, as JSON: the epoch, the
+    optimiser's groups with the schedule's rate, how many steps the average is of, and the epoch's line of metrics.
     """
 
     epoch: int
@@ -50,6 +51,11 @@ class Checkpoint:
                 "and the same command goes on from the one before."
             )
         return self.facts[name]
+
+    @property
+    def learner(self) -> str:
+        """The part with the encoder that learns: "learner" where the run stands for its average, else "encoder"."""
+        return "learner" if self.part("learner.") else "encoder"
 
     def copied(self) -> Checkpoint:
         """The same with tensors of its own, on the CPU, which further training leaves alone."""
@@ -190,14 +196,14 @@ def restore_optimizer(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def restore_encoder(encoder: nn.Module, checkpoint: Checkpoint) -> None:
-    """Fill the encoder from a checkpoint.
+def restore_encoder(encoder: nn.Module, checkpoint: Checkpoint, part: str = "encoder") -> None:
+    """Fill an encoder from a checkpoint: with what the run stands for, or with what learns ("learner").
 
     Raises:
         DataError: the checkpoint is of another network.
     """
     try:
-        encoder.load_state_dict(checkpoint.part("encoder."))
+        encoder.load_state_dict(checkpoint.part(f"{part}."))
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise DataError(f"the checkpoint of epoch {checkpoint.epoch} is of another network ({reason}).") from None

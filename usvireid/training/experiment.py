@@ -15,6 +15,7 @@ from usvireid.data.augment import Augmentation
 from usvireid.data.crops import Crops, Images
 from usvireid.devices import Compute
 from usvireid.display import Display
+from usvireid.encoders.beside import BesideGradients
 from usvireid.encoders.exported import start_from
 from usvireid.encoders.extract import extract
 from usvireid.encoders.features import Features
@@ -29,6 +30,7 @@ from usvireid.processes import EXTRACT, FIT, RESTORE, acting, beside, current
 from usvireid.randomness import derived_seed, numpy_generator, torch_generator
 from usvireid.review.answer import Answer
 from usvireid.training.accumulation import PartedEncoder, crops_meet, divide
+from usvireid.training.average import WeightAverage
 from usvireid.training.batches import Batch, prefetch
 from usvireid.training.checkpoint import (
     Checkpoint,
@@ -95,8 +97,9 @@ class Experiment:
         encoder = make_encoder(settings)
         self.encoder: Encoder = encoder.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._tensors = shapes_of(self.encoder)
+        self._average = WeightAverage(self.encoder) if settings.optimizer.average else None
         learn_together(self.encoder, current())
-        self._parted = PartedEncoder(self.encoder, compute)
+        self._parted = PartedEncoder(self.encoder.trained_part(), compute)
         self._meet = crops_meet(self.encoder)
         self._fits = settings.training.batch if isinstance(settings.training.batch, int) else None
         self.optimizer = make_optimizer(
@@ -108,33 +111,46 @@ class Experiment:
         self._constraints: Constraints | None = None
         self.answers: list[Answer] = []
 
-    def load_weights(self) -> None:
-        """Start from the weights file of the settings, if one is named. A run that goes on needs it no more."""
+    def begin(self) -> None:
+        """Bring the encoder to where training begins; a run that goes on takes all this from its checkpoint.
+
+        It starts from the weights file of the settings, if one is named, and a descriptor beside it is centred.
+        """
         if self.settings.encoder.weights is not None:
             start_from(self.encoder, self.settings.encoder.weights)
+        if isinstance(self.encoder, BesideGradients):
+            self.encoder.centre(self.gradient_features())
 
     def extract_features(self) -> Features:
-        """The features of all training crops by the encoder as it is now; extracted once per state of the encoder."""
+        """The features of all training crops by what is trained, as it is now; extracted once per state of it."""
         if self._features is None:
             with self.monitor.step("extract"), current().jointly(EXTRACT):
-                self._features = self.features_of(self.crops, self.images, "features")
+                self._features = self._extracted(self.encoder.trained_part(), self.crops, self.images, "features")
         return self._features
+
+    def features_of_head(self, head: str) -> Features:
+        """What another head of the encoder sees of all training crops (`Encoded.extra`), in a pass of its own."""
+        with self.monitor.step("extract"):
+            return self._extracted(self.encoder.trained_part(), self.crops, self.images, head, head)
 
     def at_hand(self) -> tuple[Features | None, Features | None]:
         """The features and the gradient descriptors that have been made for this state of the encoder, if they have."""
         return self._features, self._gradients
 
-    def matching_features(self) -> Features:
-        """What clusters are matched across the modalities by: the network's features and the gradient descriptor.
+    def clustering_features(self) -> Features:
+        """What crops are clustered by: network features, and the gradient descriptor by `clustering.gradients`."""
+        return self._beside_gradients(self.settings.clustering.gradients, center=True)
 
-        `matching.gradients` is the weight of the descriptor in their mean.
-        """
-        share = self.settings.matching.gradients
+    def matching_features(self) -> Features:
+        """What clusters are matched by: network features, and the gradient descriptor by `matching.gradients`."""
+        settings = self.settings.matching
+        return self._beside_gradients(settings.gradients, center=settings.center)
+
+    def _beside_gradients(self, share: float, *, center: bool) -> Features:
         network = self.extract_features()
         if share == 0:
             return network
-        signals = [(1 - share, network), (share, self.gradient_features())]
-        return side_by_side(signals, center=self.settings.matching.center)
+        return side_by_side([(1 - share, network), (share, self.gradient_features())], center=center)
 
     def gradient_features(self) -> Features:
         """The gradient descriptors of all training crops; they depend on the images alone and are made once."""
@@ -156,14 +172,25 @@ class Experiment:
                 self.display.warn_once(
                     f"{contradictions} statements about who is whom contradict weightier ones and were left out"
                 )
+            if self.settings.constraints.paired and self.crops.has(names.RIG):
+                self.display.say(f"{len(self._constraints.pairs):,} pairs of crops by paired sensors")
         return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
-        """The features of any crops by the encoder as it is now."""
+        """The retrieval features of any crops by the encoder that the run stands for, as it is now."""
+        return self._extracted(self.standing, crops, images, title)
+
+    @property
+    def standing(self) -> Encoder:
+        """The encoder that the run stands for: the average of the one that learns, where the settings have one."""
+        return self._average.encoder if self._average is not None and self._average.steps else self.encoder
+
+    def _extracted(
+        self, encoder: Encoder, crops: Crops, images: Images, title: str, head: str | None = None
+    ) -> Features:
+        batch = self.settings.encoder.batch
         with self.display.task(title, len(crops)) as advance:
-            return extract(
-                self.encoder, crops, images, self.compute, batch=self.settings.encoder.batch, progress=advance
-            )
+            return extract(encoder, crops, images, self.compute, batch=batch, head=head, progress=advance)
 
     def batches(self, labels: PseudoLabels, epoch: int) -> Iterator[Batch]:
         """The augmented P x K batches of an epoch, made in the background.
@@ -186,6 +213,8 @@ class Experiment:
         )
         generator = torch_generator(settings.seed, "augmentation", epoch)
         self.encoder.train()
+        if self._average is not None:
+            self._average.reach = settings.optimizer.average * steps
         set_learning_rate(self.optimizer, learning_rate(settings.optimizer, epoch))
         with self.display.task(f"epoch {epoch}: training", steps) as advance:
             monitor.laps.begin()
@@ -271,7 +300,7 @@ class Experiment:
         return self._classifier
 
     def _new_classifier(self, classes: int) -> nn.Linear:
-        layer = nn.Linear(self.encoder.width, classes, bias=False)
+        layer = nn.Linear(self.encoder.trained_part().width, classes, bias=False)
         nn.init.normal_(layer.weight, std=0.001, generator=torch_generator(self.settings.seed, "classifier", 0))
         layer = layer.to(self.compute.device)
         learn_alike(layer, current())
@@ -291,6 +320,8 @@ class Experiment:
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own signature has no types
         self.monitor.laps.lap("backward")
         self.optimizer.step()
+        if self._average is not None:
+            self._average.update(self.encoder)
         self.monitor.laps.lap("optimiser")
 
     def own_memory(self, modality: str, features: Features, labels: PseudoLabels) -> IdentityMemory:
@@ -301,8 +332,10 @@ class Experiment:
 
     def shared_memory(self, features: Features, labels: PseudoLabels) -> IdentityMemory:
         """A fresh memory of all identities, both modalities in one, kept in the checkpoints as "shared"."""
-        momentum, device = self.settings.memory.momentum, self.compute.device
-        self.memories["shared"] = IdentityMemory.shared(features, labels, momentum, device)
+        settings, device = self.settings.memory, self.compute.device
+        by_crops = settings.shared == "crops"
+        memory = IdentityMemory.shared(features, labels, settings.momentum, device, by_crops=by_crops)
+        self.memories["shared"] = memory
         return self.memories["shared"]
 
     def checkpoint(self, epoch: int, facts: dict[str, object]) -> Checkpoint:
@@ -313,7 +346,10 @@ class Experiment:
         """
         refuse_changed(self.encoder, self._tensors, self.settings.encoder.name)
         state, groups = optimizer_tensors(self.optimizer)
-        tensors = {f"encoder.{key}": value for key, value in self.encoder.state_dict().items()}
+        tensors = {f"encoder.{key}": value for key, value in self.standing.state_dict().items()}
+        if self._average is not None and self._average.steps:
+            tensors |= {f"learner.{key}": value for key, value in self.encoder.state_dict().items()}
+            facts = {"averaged_steps": self._average.steps, **facts}
         tensors |= {f"optimizer.{key}": value for key, value in state.items()}
         for name, memory in self.memories.items():
             tensors |= {f"memory.{name}.{key}": value for key, value in memory.state_dict().items()}
@@ -331,7 +367,10 @@ class Experiment:
             DataError: it is of another network, or not whole.
         """
         with current().jointly(RESTORE, checkpoint):
-            restore_encoder(self.encoder, checkpoint)
+            restore_encoder(self.encoder, checkpoint, checkpoint.learner)
+        if self._average is not None:
+            restore_encoder(self._average.encoder, checkpoint)
+            self._average.steps = checkpoint.fact("averaged_steps") if checkpoint.learner == "learner" else 0
         try:
             self._restore_the_rest(checkpoint)
         except (LookupError, ValueError, TypeError) as error:

@@ -3,8 +3,8 @@
 A collapse feeds itself: what is clustered wrongly is learnt, and then looks alike. So a collapsed epoch is not trained
 on. The run goes back to the state before the epoch that led there, with other values:
 
-- `clustering.eps`: where it is fixed, the one that was advised (of two modalities that are ill the smaller one where
-  clusters have swallowed each other, the larger one where there are none); where none was advised, "auto";
+- `clustering.eps`: where it is fixed, "auto", which follows the encoder as it learns. One that suits the encoder as it
+  is now would not: the best eps grows with what was learnt;
 - `clustering.min_samples`, where eps is "auto" or the method has none: half as much again where clusters have swallowed
   each other, two thirds of it where there are none, 2 at least;
 - `memory.momentum`, once anything was learnt: half of what an update took so far, so that centres follow the encoder's
@@ -28,6 +28,9 @@ from usvireid.layers import flatten, merge, nested
 
 FEWEST_CLUSTERED = 0.1
 """Below this share of crops in clusters there is nothing to learn from."""
+FEWEST_AT_FIXED_EPS = 0.5
+"""The same where eps is fixed: with most crops left out another eps is no risk. Where it is "auto" already, data may be
+such that most crops have no company, and other values would force clusters on them."""
 FALLEN = 3
 """Falling to less than the third part is a collapse: of the usual number of clusters, or of the spread of features."""
 RECENT = 5
@@ -138,9 +141,10 @@ class Guard:
         A modality of fewer than 50 crops is not judged: half of them may well be one person.
         """
         before = [seen for number, seen in self.state.seen if number < epoch]
+        fewest = FEWEST_AT_FIXED_EPS if _eps_is_fixed(self.settings()) else FEWEST_CLUSTERED
         found = {}
         for modality, now in signs.items():
-            symptom = symptom_of(now, [seen[modality] for seen in before if modality in seen])
+            symptom = symptom_of(now, [seen[modality] for seen in before if modality in seen], fewest)
             if symptom is not None:
                 found[modality] = symptom
         if not found:
@@ -148,20 +152,19 @@ class Guard:
             self.state = self.state.model_copy(update={"seen": seen})
         return found
 
-    def go_back(self, epoch: int, to: int, symptoms: dict[str, Symptom], advised: dict[str, float]) -> Rollback:
+    def go_back(self, epoch: int, to: int, symptoms: dict[str, Symptom]) -> Rollback:
         """Change what is to be changed, and note it.
 
         Args:
             epoch: whose labels are ill.
             to: the epoch to go back to.
             symptoms: of `judge`.
-            advised: eps by modality, where one was advised.
 
         Raises:
             UsvireidError: there have been as many rollbacks as the settings allow, or nothing is left to change.
         """
         why = {modality: symptom.text for modality, symptom in symptoms.items()}
-        changes = remedies(self.settings(), symptoms, advised, learnt=epoch > 1)
+        changes = remedies(self.settings(), symptoms, learnt=epoch > 1)
         if len(self.state.rollbacks) >= self._settings.guard.rollbacks or not changes:
             raise UsvireidError(self._last_word(epoch, why))
         flat = flatten(self.settings().model_dump(mode="json"))
@@ -210,16 +213,17 @@ def spread_of(features: np.ndarray) -> float:
     return float(1 - (total @ total - count) / (count * (count - 1)))
 
 
-def symptom_of(now: Signs, before: list[Signs]) -> Symptom | None:
+def symptom_of(now: Signs, before: list[Signs], fewest: float = FEWEST_CLUSTERED) -> Symptom | None:
     """What is wrong with a modality, or None.
 
     Args:
         now: what it shows.
         before: what it showed in healthy epochs, oldest first.
+        fewest: share of crops that have to be in a cluster.
     """
     if now.crops < GIANT_LEAST:
         return None
-    if now.clustered < FEWEST_CLUSTERED * now.crops:
+    if now.clustered < fewest * now.crops:
         return Symptom("scattered", f"{now.clustered} of {now.crops} crops are in a cluster")
     if now.largest > GIANT_SHARE * now.crops:
         return Symptom("merged", f"one cluster holds {now.largest} of {now.crops} crops")
@@ -234,24 +238,19 @@ def symptom_of(now: Signs, before: list[Signs]) -> Symptom | None:
     return None
 
 
-def remedies(
-    settings: Settings, symptoms: dict[str, Symptom], advised: dict[str, float], learnt: bool
-) -> dict[str, Any]:
+def remedies(settings: Settings, symptoms: dict[str, Symptom], learnt: bool) -> dict[str, Any]:
     """Which values to change against some symptoms, by dotted name; the rule is at the top of this file.
 
     Args:
         settings: as they are now.
         symptoms: by modality.
-        advised: eps by modality, where one was advised.
         learnt: whether anything was trained so far.
     """
     changes: dict[str, Any] = {}
     kinds = {symptom.kind for symptom in symptoms.values()}
     clustering = settings.clustering
-    if clustering.method == "dbscan" and clustering.eps != "auto":
-        wanted = [advised[modality] for modality in symptoms if modality in advised]
-        eps = (min if kinds == {"merged"} else max)(wanted) if wanted and len(kinds) == 1 else clustering.eps
-        changes[_EPS] = "auto" if math.isclose(eps, clustering.eps) else eps
+    if _eps_is_fixed(settings):
+        changes[_EPS] = "auto"
     elif kinds == {"merged"}:
         changes[_LEAST] = math.ceil(1.5 * clustering.min_samples)
     elif kinds == {"scattered"} and clustering.min_samples > 2:
@@ -259,3 +258,7 @@ def remedies(
     if learnt:
         changes[_MOMENTUM] = round(1 - (1 - settings.memory.momentum) / 2, 6)
     return changes
+
+
+def _eps_is_fixed(settings: Settings) -> bool:
+    return settings.clustering.method == "dbscan" and settings.clustering.eps != "auto"

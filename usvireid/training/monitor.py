@@ -42,7 +42,6 @@ class Monitor:
         self.messages: list[str] = []
         self.images = 0
         self.eps: dict[str, float | None] = {}
-        self.advised: dict[str, float] = {}
         self.shown: dict[str, Shown] = {}
         self._inner = 0.0
         self._losses = _Means()
@@ -86,8 +85,6 @@ class Monitor:
             graph: that they were found on; with it the quality of the clusters on the graph is measured.
         """
         self.eps[modality] = result.eps
-        if result.advised is not None:
-            self.advised[modality] = result.advised
         self.shown[modality] = Shown(result, graph)
         if result.problem is not None:
             self.warn(f"{modality}: {result.problem}")

@@ -54,7 +54,7 @@ class Scorer:
         return self._plan.score(features, mirrored=True)
 
     def features(self, experiment: Experiment) -> Features:
-        """What is scored: the features of the evaluation crops by the encoder as it is."""
-        if self._same:
+        """What is scored: the features of the evaluation crops by the encoder that the run stands for."""
+        if self._same and experiment.standing is experiment.encoder.trained_part():
             return Features(experiment.extract_features().values, self._crops)
         return experiment.features_of(self._crops, self._images, "features for evaluation")

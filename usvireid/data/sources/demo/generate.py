@@ -78,7 +78,7 @@ def write_demo(
         workers: processes to draw with; None takes one per processor.
 
     Returns:
-        The manifest, with the columns of `names.CROP_COLUMNS`.
+        The manifest, with the columns of `names.CROP_COLUMNS` but rig and box.
 
     Raises:
         UsageError: a setting out of range, or a folder that holds something else.
