@@ -12,14 +12,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 from demo_runs import table
 
-from usvireid import names
 from usvireid.display import Display
+from usvireid.matching.join import join
 from usvireid.matching.labels import PseudoLabels
-from usvireid.matching.match import transmit
-from usvireid.matching.matchers import match_clusters
 from usvireid.quality.truth import TruthMeasures, truth_of
 from usvireid.run import Run
 from usvireid.training.checkpoint import read_epoch
@@ -29,21 +26,15 @@ from usvireid.workflow import Workflow
 def rematched(run: Run, chances: list[float]) -> list[TruthMeasures]:
     """The truth about the last epoch's clusters, matched with each chance."""
     flow = Workflow(run, Display())
-    experiment, matching = flow.experiment, run.settings.matching
+    experiment = flow.experiment
     epoch = run.settings.training.epochs
     experiment.restore(read_epoch(run.checkpoints, epoch - 1))
     labels = PseudoLabels.read(run.labels_file(epoch), experiment.crops)
-    features = experiment.matching_features()
-    sides = []
-    for modality in names.MODALITIES:
-        cluster = np.asarray(labels.column(names.CLUSTER), dtype=np.int64)[labels.rows_of(modality)]
-        sides += [features.of_modality(modality).values, cluster]
+    signals, constraints = experiment.matching_features(), experiment.constraints()
     found = []
     for chance in chances:
-        match = match_clusters(
-            matching.method, *sides, tau=matching.tau, center=matching.center, csls_k=matching.csls_k, chance=chance
-        )
-        truth = truth_of(transmit(labels, match), flow.truth.crops)
+        settings = run.settings.matching.model_copy(update={"chance": chance})
+        truth = truth_of(join(labels, signals, settings, constraints), flow.truth.crops)
         if truth is None:
             raise SystemExit(f"{run.folder}: its crops have no identities to judge by.")
         found.append(truth)
