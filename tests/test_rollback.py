@@ -150,7 +150,7 @@ def test_with_one_checkpoint_kept_only_the_values_change(
 
 def test_what_cannot_be_saved_stops_with_advice(capfd: Captured, tmp_path: Path, many: Path) -> None:
     run = tmp_path / "run"
-    options = tiny_options(**{"clustering.eps": "0.99", "neighbors.k1": "60"})
+    options = tiny_options(**{"clustering.eps": "0.99", "clustering.gradients": "0", "neighbors.k1": "60"})
     for _ in range(2):
         code, _, err = call(capfd, "run", many, "--out", run, *STAGES, *options)
         assert code == 1
