@@ -12,12 +12,11 @@ network's features, what is known beforehand, the shared memory, the cross-modal
 from __future__ import annotations
 
 from usvireid.clustering.cluster import cluster_graph, reach
-from usvireid.clustering.parts import parts_of
-from usvireid.matching.known import agreed
+from usvireid.clustering.paired import seen_twice
+from usvireid.matching.divided import divided
+from usvireid.matching.join import apart, join
 from usvireid.matching.labels import PseudoLabels
-from usvireid.matching.match import Match, transmit
-from usvireid.matching.matchers import match_clusters
-from usvireid.names import INFRARED, MODALITIES, VISIBLE
+from usvireid.names import MODALITIES
 from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import knn
 from usvireid.terms.neighbours import Neighbours
@@ -45,36 +44,29 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     constraints = experiment.constraints()
     k1, k2 = settings.neighbors.k1, settings.neighbors.k2
     features = experiment.clustering_features()
-    found, parts = {}, {}
+    graphs, found = {}, {}
     for modality in MODALITIES:
         values = features.of_modality(modality).values
         with monitor.step("knn"):
             neighbors = knn(values, k1, backend=settings.neighbors.backend, device=str(experiment.compute.device))
         with monitor.step("jaccard"):
-            graph = jaccard_graph(neighbors, values, k1=k1, k2=k2, eps=reach(settings.clustering))
+            graphs[modality] = jaccard_graph(neighbors, values, k1=k1, k2=k2, eps=reach(settings.clustering))
+    with monitor.step("jaccard"):
+        graphs = seen_twice(graphs, experiment.crops, constraints.pairs)
+    for modality, graph in graphs.items():
         with monitor.step("cluster"):
             known = constraints.take(experiment.crops.rows_of(modality))
             result = cluster_graph(graph, settings.clustering, known)
         monitor.clustered(modality, result, graph)
         found[modality] = result.clusters
-        with monitor.step("divide"):
-            parts[modality] = parts_of(values, result.clusters.label, settings.clustering.parts, settings.seed)
-    labels = PseudoLabels.of_modalities(experiment.crops, found, parts)
-    match = Match.none(found[VISIBLE].count, found[INFRARED].count)
+    labels = PseudoLabels.of_modalities(experiment.crops, found)
     if epoch > settings.training.intra_epochs:
         with monitor.step("match"):
-            signals = experiment.matching_features()
-            match = match_clusters(
-                settings.matching.method,
-                signals.of_modality(VISIBLE).values,
-                found[VISIBLE].label,
-                signals.of_modality(INFRARED).values,
-                found[INFRARED].label,
-                tau=settings.matching.tau,
-                center=settings.matching.center,
-                csls_k=settings.matching.csls_k,
-            )
-    return transmit(labels, agreed(match, labels, constraints))
+            labels = join(labels, experiment.matching_features(), settings.matching, constraints)
+    else:
+        labels = apart(labels, constraints)
+    with monitor.step("divide"):
+        return divided(labels, features, settings.clustering.parts, settings.seed)
 
 
 def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:

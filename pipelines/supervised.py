@@ -8,6 +8,7 @@ the paper's recipe are not public; those of `configs/supervised.yaml` are ours.
 from __future__ import annotations
 
 from usvireid.errors import UsageError
+from usvireid.loss_weights import weight_at
 from usvireid.matching.labels import PseudoLabels
 from usvireid.names import IDENTITY
 from usvireid.terms.identity import IdentityClassifier
@@ -31,7 +32,7 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
         raise UsageError("supervised: no crop to train on has an identity; fill the column identity of the manifest.")
     labels = PseudoLabels.of_identities(experiment.crops)
     if not len(labels.shared_identities()):
-        if not experiment.settings.losses.identity:
+        if not weight_at(experiment.settings.losses.identity, epoch):
             raise UsageError("supervised: no identity is seen in both modalities, so losses.icg alone teaches nothing.")
         experiment.display.warn_once("no identity is seen in both modalities, so nothing brings the two together")
     elif labels.count() == 1:

@@ -58,11 +58,12 @@ ALONE = ["encoder.gradients=0"]
 
 @dataclass(frozen=True)
 class Variant:
-    """A row: what its settings add, or the row whose runs it scores in another way."""
+    """A row: what its settings add; or the row whose runs it scores again, and the descriptor's share in that."""
 
     name: str
     changes: list[str] = field(default_factory=list)
     scores_of: str = ""
+    share: float = 0
 
 
 VARIANTS = (
@@ -76,8 +77,12 @@ VARIANTS = (
     Variant("+ neighbours", [*PARTS, *NEIGHBOURS, *ALONE]),
     Variant("+ ICRE", scores_of="all"),
     Variant("all", [*PARTS, *NEIGHBOURS, *ICRE]),
+    Variant("all but ICRE", scores_of="+ neighbours", share=0.6),
+    Variant("+ BRST beside the descriptor", scores_of="+ BRST", share=0.6),
+    Variant("supervised plain beside the descriptor", scores_of="supervised plain, edges", share=0.6),
 )
-"""`all` has the descriptor beside the network in what is compared; `+ ICRE` is the network of the same runs alone."""
+"""`all` has the descriptor beside the network in what is compared; `+ ICRE` is the network of the same runs alone. The
+rows after it are the networks of the rows they name, compared beside the descriptor."""
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Rule to direction to scores, each a share of 1."""
@@ -161,7 +166,12 @@ def scored(variant: Variant, seed: int, options: argparse.Namespace, judge: Judg
     file = folder_of(options.out, variant.name, seed) / "scores.json"
     if not file.exists():
         encoder = open_trained(folder_of(options.out, variant.scores_of or variant.name, seed)).encoder
-        found = judge.of_encoder(encoder.trained_part() if variant.scores_of else encoder)
+        if variant.scores_of:
+            encoder = encoder.trained_part()
+        if variant.share:
+            encoder = BesideGradients(encoder, variant.share)
+            encoder.centre(judge.descriptors(judge.train))
+        found = judge.of_encoder(encoder)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, json.dumps(found, indent=1).encode())
     kept: Scores = json.loads(file.read_bytes())
@@ -222,12 +232,12 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="backbone weights to start from; none: random ones")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--seeds", default="0,1,2", help="separated by commas")
-    parser.add_argument("--variants", default="", help="separated by commas; all by default")
+    parser.add_argument("--variants", default="", help="rows, separated by semicolons; all by default")
     parser.add_argument("--set", action="append", default=[], help="a setting of all runs, NAME=VALUE")
     parser.add_argument("--tables", action="store_true", help="train nothing; tables of the runs that are finished")
     options = parser.parse_args()
     display = Display()
-    asked = [name.strip() for name in options.variants.split(",") if name.strip()]
+    asked = [name.strip() for name in options.variants.split(";") if name.strip()]
     variants = [variant for variant in VARIANTS if not asked or variant.name in asked]
     settings = settings_of(options.config, {}, [f"encoder.weights={options.weights}"] if options.weights else [])
     judge = Judge(open_data(options.data, settings, display), settings)

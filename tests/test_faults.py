@@ -24,7 +24,7 @@ def called(*arguments: object) -> None:
 
 
 def test_one_giant_cluster_is_called_so(folders: Path, tmp_path: Path) -> None:
-    options = tiny_options(**{"clustering.eps": "0.99", "training.epochs": "1"})
+    options = tiny_options(**{"clustering.eps": "0.99", "clustering.gradients": "0", "training.epochs": "1"})
     called("run", folders, "--out", tmp_path / "run", "--stage", "cluster,train,report", *options)
     assert "several people have run together" in said_by_report(tmp_path / "run")
 

@@ -55,6 +55,15 @@ STEPS = {
         "encoder.vit.heads": "2",
         "encoder.vit.shallow": "1",
     },
+    "two heads that agree": {
+        "encoder.name": "vit-b16",
+        "encoder.vit.depth": "2",
+        "encoder.vit.width": "16",
+        "encoder.vit.heads": "2",
+        "encoder.vit.shallow": "1",
+        "losses.mccl": "0.5",
+        "losses.mccl_form": "nearest",
+    },
 }
 SEARCHES = {"torch-cpu": [(50, 7), (2, 5), (1, 1), (0, 3)], "faiss-cpu": [(50, 7), (2, 5)]}
 

@@ -8,8 +8,9 @@ from usvireid.config import Settings
 from usvireid.data.crops import Crops
 from usvireid.errors import UsageError, UsvireidError
 from usvireid.layers import make_settings
+from usvireid.loss_weights import weight_at
 from usvireid.matching.labels import PseudoLabels
-from usvireid.run import Run, begin
+from usvireid.run import Run, begin, default_folder
 
 
 def data_folder(tmp_path: Path) -> Path:
@@ -100,6 +101,21 @@ def test_a_runs_own_config_file_can_be_used_for_another(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     again = begin(data_folder(tmp_path), str(run.folder / "config.yaml"), tmp_path / "other", {}, ["seed=3"])
     assert again.settings.seed == 3
+
+
+def test_of_several_settings_files_the_later_ones_win(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("neighbors:\n  k1: 9\nlosses:\n  mccl: [[1, 2]]\n")
+    data, mine = data_folder(tmp_path), str(tmp_path / "mine.yaml")
+    above = begin(data, ["demo", "released", mine], tmp_path / "a", {}, ["seed=3"]).settings
+    assert (above.neighbors.k1, above.neighbors.k2, above.encoder.width, above.seed) == (9, 6, 24, 3)
+    assert weight_at(above.losses.mccl, 1) == 2
+    below = begin(data, [mine, "demo", "released"], tmp_path / "b", {}, []).settings
+    assert below.neighbors.k1 == 30
+    assert weight_at(below.losses.mccl, 51) == 1
+    assert default_folder(data, ["demo", mine]) == Path("runs/demo-mine")
+    assert default_folder(data, []) == Path("runs/data")
+    with pytest.raises(UsageError, match=r"--set: setting neighbors: k2 .6. is larger than k1 .5."):
+        begin(data, ["demo", "released"], tmp_path / "c", {}, ["neighbors.k1=5"])
 
 
 def test_paths_in_settings_do_not_depend_on_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -142,3 +143,47 @@ def test_answers_that_make_everybody_one_person_cost_nothing(capfd: Captured, tm
     assert before == {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
     append_answer(run / "reviews.csv", "undo", undoes=wrong.number)
     assert call(capfd, "run", "--out", run, "--stage", "cluster,train", "--epochs", "3")[0] == 0
+
+
+def paired(capfd: Captured, tmp_path: Path, data: Path, **changes: str) -> tuple[dict[str, Any], str]:
+    """The measures of a run's labels, clustered once, and what it said. All epochs are of the intra phase."""
+    options = tiny_options(**{"training.intra_epochs": "3", "clustering.eps": "0.4", **changes})
+    code, _, err = call(capfd, "run", data, "--out", tmp_path / "run", "--stage", "cluster", *options)
+    assert code == 0, err
+    return metrics(tmp_path / "run")[-1]["truth"], " ".join(err.split())
+
+
+def test_paired_sensors_link_the_modalities_from_the_first_epoch(
+    capfd: Captured, tmp_path: Path, labelled: Path
+) -> None:
+    table = pd.read_csv(labelled / "crops.csv", dtype="string")
+    # Two people in each frame, side by side; and one of the pairs is wrong.
+    person = table["identity"].astype(int)
+    table["rig"], table["frame"] = "gate", (table["frame"].astype(int) + 10 * (person // 2)).astype("string")
+    table["left"] = (100 * (person % 2)).astype("string")
+    table = table.assign(top="0", width="40", height="80")
+    wrong = table["path"].isin(["infrared/00_0.png", "infrared/01_0.png"])
+    table.loc[wrong, "left"] = table.loc[wrong, "left"].tolist()[::-1]
+    table.to_csv(labelled / "crops.csv", index=False)
+    truth, said = paired(capfd, tmp_path, labelled)
+    assert "24 pairs of crops by paired sensors" in said
+    assert truth["compared_identities"] == 6 and truth["match_accuracy"] == 1
+
+
+@pytest.mark.parametrize("rig", ["gate", None])
+def test_paired_sensors_that_are_not_used_or_not_there_link_nothing(
+    capfd: Captured, tmp_path: Path, labelled: Path, rig: str | None
+) -> None:
+    table = pd.read_csv(labelled / "crops.csv", dtype="string")
+    table["frame"] = table["identity"] + table["frame"]
+    table.assign(rig=rig).to_csv(labelled / "crops.csv", index=False)
+    truth, said = paired(capfd, tmp_path, labelled, **({} if rig is None else {"constraints.paired": "false"}))
+    assert truth["compared_identities"] == 0 and "paired sensors" not in said
+
+
+def test_a_rig_with_bad_boxes_is_refused_in_a_line(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    table = pd.read_csv(labelled / "crops.csv", dtype="string")
+    table.assign(rig="gate", left="0", top="0", width="-4", height="9").to_csv(labelled / "crops.csv", index=False)
+    code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *tiny_options())
+    assert code == 1
+    assert "crops.csv: row 2: width '-4' is not a number of pixels above 0" in error_line(err)

@@ -405,7 +405,7 @@ def test_every_call_leaves_a_line(capfd: Captured, tmp_path: Path, folders: Path
             "    1 / 0\n    settings, monitor =",
             "cluster() failed in epoch 1: ZeroDivisionError",
         ),
-        ("    return transmit(", "    return {}\n    return transmit(", "cluster() returned a dict in epoch 1"),
+        ('    with monitor.step("divide")', "    return {}\n    with monitor", "cluster() returned a dict in epoch 1"),
         (
             "    terms = Terms",
             "    raise SystemExit('enough')\n    terms = Terms",

@@ -34,6 +34,13 @@ DataArgument = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+ConfigOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Settings: a name (`usvireid configs`) or a YAML file; repeatable, later ones win.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 
 
@@ -57,7 +64,7 @@ def run(
     data: Annotated[
         Path | None, typer.Argument(metavar="DATA", help="Folder with visible/ and infrared/, or a manifest.")
     ] = None,
-    config: Annotated[str | None, typer.Option(help="Settings: a name (`usvireid configs`) or a YAML file.")] = None,
+    config: ConfigOption = None,
     pipeline: Annotated[str | None, typer.Option(help="Recipe: a name (`usvireid pipelines`) or a .py file.")] = None,
     stage: Annotated[str | None, typer.Option(help="What to do, of cluster,train,evaluate,report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME.")] = None,
@@ -384,6 +391,9 @@ def footage_ingest(
     region: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Mask, white where people are looked for.")
     ] = None,
+    rig: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The pair of aligned sensors that the camera is one of.")
+    ] = None,
     detector: Annotated[str | None, typer.Option(help="motion, hog, onnx:FILE or boxes:FILE.")] = None,
     crops: Annotated[int | None, typer.Option(help="Of a track, at most.")] = None,
     assign: Annotated[
@@ -404,7 +414,7 @@ def footage_ingest(
     from usvireid.footage.tools import own_tools
     from usvireid.layers import merge, nested, parse_assignment
 
-    told = {"name": camera, "modality": modality, "start": start, "region": region and str(region)}
+    told = {"name": camera, "modality": modality, "start": start, "region": region and str(region), "rig": rig}
     settings: dict[str, Any] = {}
     for name, value in {"detector": detector, "choosing.crops": crops}.items():
         settings = settings if value is None else merge(settings, nested(name, value))
@@ -421,7 +431,7 @@ def footage_ingest(
 
 @encoder_app.command("summary")
 def encoder_summary(
-    config: Annotated[str | None, typer.Option(help="Settings: a name (`usvireid configs`) or a YAML file.")] = None,
+    config: ConfigOption = None,
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting; repeatable.")
     ] = None,

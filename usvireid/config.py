@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from usvireid import names
+from usvireid.loss_weights import Weight
 
 RESNETS = ("resnet18", "resnet50")
 VIT = "vit-b16"
@@ -150,6 +151,9 @@ class PartsSettings(_Part):
     )
     count: Annotated[int, Field(ge=2, le=256)] = Field(9, description="fixed: parts; size: the most parts")
     crops: Annotated[float, Field(ge=1)] = Field(8.0, description="size: crops of a part on average")
+    of: Literal["clusters", "identities"] = Field(
+        "clusters", description="what is divided: clusters of a modality, or identities of both, with shared centres"
+    )
 
 
 class ClusteringSettings(_Part):
@@ -172,6 +176,10 @@ class ConstraintSettings(_Part):
     """What is known beforehand of who is whom: pairs of crops that must link, pairs that cannot."""
 
     tracks: bool = Field(True, description="a track is one person, two tracks seen at once by a camera are two")
+    paired: bool = Field(
+        True,
+        description="what the sensors of a rig see at one instant and place is one person in both modalities",
+    )
     travel: Path | None = Field(
         None, description="CSV from,to,seconds: nobody gets from one camera to another faster; none: not used"
     )
@@ -187,13 +195,16 @@ class KnownSettings(_Part):
 class MatchingSettings(_Part):
     """From clusters of one modality to those of the other."""
 
-    method: Literal["brst", "brst-released", "mutual", "hungarian", "transport"] = Field(
-        "brst", description="the matcher"
+    method: Literal["brst", "brst-released", "brst-images", "mutual", "hungarian", "transport"] = Field(
+        "brst", description="the matcher; brst-images labels image by image, as HIL's released code"
     )
     tau: Share = Field(0.8, description="share of the best reverse similarity that a link must reach")
     center: bool = Field(True, description="subtract each modality's mean feature first")
     gradients: Share = Field(0.5, description="share of the gradient descriptor beside the network; 0: network alone")
     csls_k: Annotated[int, Field(ge=0)] = Field(5, description="neighbours of local scaling; 0: none")
+    chance: Share = Field(
+        1.0, description="links that strangers would reach with a larger chance are left out; 1: none are"
+    )
 
 
 class MemorySettings(_Part):
@@ -201,6 +212,12 @@ class MemorySettings(_Part):
 
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="share of a centre that an update keeps")
     temperature: Annotated[float, Field(gt=0)] = Field(0.05, description="of the contrasts with memories")
+    own: Literal["always", "until-shared"] = Field(
+        "always", description="when the own modality's memory serves: also beside the shared one, or only before it"
+    )
+    shared: Literal["modalities", "crops"] = Field(
+        "modalities", description="what weighs alike in a shared centre as it starts: the modalities, or all crops"
+    )
     centres: Literal["described", "released"] = Field(
         "described", description="several centres an identity: moving means of its parts, or HIL's released code's"
     )
@@ -211,20 +228,21 @@ class MemorySettings(_Part):
 
 
 class LossSettings(_Part):
-    """Weights of the losses; 0 switches one off."""
+    """Weights of the losses; 0 switches one off, steps such as [[1, 0.1], [41, 1]] hold from an epoch on."""
 
-    own: Annotated[float, Field(ge=0)] = Field(1.0, description="contrast with the own modality's memory")
-    shared: Annotated[float, Field(ge=0)] = Field(1.0, description="contrast with the memory of identities in both")
-    triplet: Annotated[float, Field(ge=0)] = Field(1.0, description="cross-modal triplet")
+    own: Weight = Field(1.0, description="contrast with the own modality's memory")
+    shared: Weight = Field(1.0, description="contrast with the memory of identities in both")
+    triplet: Weight = Field(1.0, description="cross-modal triplet")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="margin of the triplet")
-    mccl: Annotated[float, Field(ge=0)] = Field(0.0, description="contrast with several centres an identity (HIL)")
+    mccl: Weight = Field(0.0, description="contrast with several centres an identity (HIL)")
     mccl_form: Literal["labelled", "nearest"] = Field(
         "labelled", description="own identity against the others, or, as released, the nearest one"
     )
-    homogeneous: Annotated[float, Field(ge=0)] = Field(0.0, description="near crops of the own modality (HIL)")
-    heterogeneous: Annotated[float, Field(ge=0)] = Field(0.0, description="near crops of the other modality (HIL)")
-    identity: Annotated[float, Field(ge=0)] = Field(1.0, description="identity classifier (supervised)")
-    icg: Annotated[float, Field(ge=0)] = Field(0.0, description="identity clues guided loss (ICRE)")
+    homogeneous: Weight = Field(0.0, description="near crops of the own modality (HIL)")
+    own_row: bool = Field(False, description="a crop is near to itself in the homogeneous term, as released")
+    heterogeneous: Weight = Field(0.0, description="near crops of the other modality (HIL)")
+    identity: Weight = Field(1.0, description="identity classifier (supervised)")
+    icg: Weight = Field(0.0, description="identity clues guided loss (ICRE)")
 
 
 class IcgSettings(_Part):

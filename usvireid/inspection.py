@@ -9,18 +9,18 @@ from usvireid.encoders.make import make_encoder
 from usvireid.encoders.speed import Speed, measure_speed
 from usvireid.encoders.summary import EncoderSummary, summarise
 from usvireid.errors import UsageError
-from usvireid.run import settings_of
+from usvireid.run import Configs, settings_of
 
 _SIZE = re.compile(r"(\d{1,6})[xX](\d{1,6})")
 
 
 def inspect_encoder(
-    config: str | None, assign: list[str], size: str | None, device: str | None, speed: bool, batch: int | None
+    config: Configs, assign: list[str], size: str | None, device: str | None, speed: bool, batch: int | None
 ) -> tuple[EncoderSummary, Speed | None]:
     """Count what the encoder of the settings costs, and measure its speed where that is wanted.
 
     Args:
-        config: name or path of a settings file.
+        config: names or paths of settings files, later ones first in rank.
         assign: `--set` texts.
         size: height and width of the input, as in "288x144"; None: as the settings have it.
         device: where speed is measured; None: as the settings have it.

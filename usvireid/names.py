@@ -11,27 +11,30 @@ MODALITIES: Final = (VISIBLE, INFRARED)
 PATH: Final = "path"
 MODALITY: Final = "modality"
 CAMERA: Final = "camera"
+RIG: Final = "rig"
 TRACK: Final = "track"
 FRAME: Final = "frame"
 TIME: Final = "time"
 IDENTITY: Final = "identity"
 SPLIT: Final = "split"
-CROP_COLUMNS: Final = (PATH, MODALITY, CAMERA, TRACK, FRAME, TIME, IDENTITY, SPLIT)
-
-# What footage knows of a crop beyond that: its box in pixels of the frame, and the life of its track in frames.
 LEFT: Final = "left"
 TOP: Final = "top"
 WIDTH: Final = "width"
 HEIGHT: Final = "height"
+BOX: Final = (LEFT, TOP, WIDTH, HEIGHT)
+"""A crop's box, in pixels of the picture it was cut from."""
+CROP_COLUMNS: Final = (PATH, MODALITY, CAMERA, RIG, TRACK, FRAME, TIME, *BOX, IDENTITY, SPLIT)
+
+# What footage knows of a crop beyond that: how sure the detector was, and the life of its track in frames.
 SCORE: Final = "score"
 QUALITY: Final = "quality"
 FIRST_FRAME: Final = "first_frame"
 LAST_FRAME: Final = "last_frame"
 FOOTAGE_COLUMNS: Final = (
-    PATH, MODALITY, CAMERA, TRACK, FRAME, TIME, LEFT, TOP, WIDTH, HEIGHT, SCORE, QUALITY, FIRST_FRAME, LAST_FRAME,
+    PATH, MODALITY, CAMERA, TRACK, FRAME, TIME, *BOX, SCORE, QUALITY, FIRST_FRAME, LAST_FRAME,
 )  # fmt: skip
 
-EXCLUDABLE: Final = (CAMERA, TRACK, FRAME, TIME, IDENTITY)
+EXCLUDABLE: Final = (CAMERA, RIG, TRACK, FRAME, TIME, IDENTITY)
 """Columns whose agreement with the query can take a gallery crop out of its ranking."""
 
 # Values of the split column. A test crop serves as query and as gallery.

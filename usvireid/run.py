@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,8 +35,11 @@ _SHOWN = 5
 _LABELS_NAME = re.compile(r"epoch_(\d+)\.csv")
 _WRITTEN = f"{names.LABEL_FOLDER}/.written.json"
 
+Configs = str | Sequence[str] | None
+"""Settings files by name or path, later ones first in rank; a single one may stand for itself."""
 
-def begin(data: Path | None, config: str | None, out: Path | None, given: dict[str, Any], assign: list[str]) -> Run:
+
+def begin(data: Path | None, config: Configs, out: Path | None, given: dict[str, Any], assign: list[str]) -> Run:
     """The run that a command line asks for.
 
     Settings come, in rising rank, from the defaults, from the run that stands in `out` (only where no `config` is
@@ -44,20 +47,18 @@ def begin(data: Path | None, config: str | None, out: Path | None, given: dict[s
 
     Args:
         data: the crops; None: those of the run in `out`.
-        config: name or path of a settings file.
-        out: run folder; None: runs/ and the name of the settings file or of the data.
+        config: names or paths of settings files; of two that set the same, the later one counts.
+        out: run folder; None: runs/ and the names of the settings files or of the data.
         given: option values by dotted setting name.
         assign: `--set` texts.
 
     Raises:
         UsageError: no data, an unknown or wrong setting, or a folder that holds another run.
     """
-    layers: list[tuple[str, dict[str, Any]]] = []
+    layers = [_config_layer(name) for name in _listed(config)]
     if out is None:
         out = default_folder(data, config)
-    if config is not None:
-        layers.append(_config_layer(config))
-    elif (out / names.CONFIG_FILE).is_file():
+    if not layers and (out / names.CONFIG_FILE).is_file():
         # Settings that are not named stay as the run has them; what to do is asked anew every time.
         standing = Run.open(out).settings.model_dump(mode="json", exclude={"stages"})
         layers.append((str(out / names.CONFIG_FILE), standing))
@@ -69,15 +70,15 @@ def begin(data: Path | None, config: str | None, out: Path | None, given: dict[s
     return Run.begin(out, settings, data)
 
 
-def default_folder(data: Path | None, config: str | None) -> Path:
-    """Where a run goes that is not told where: runs/ and the name of the settings file or of the data.
+def default_folder(data: Path | None, config: Configs) -> Path:
+    """Where a run goes that is not told where: runs/ and the names of the settings files or of the data.
 
     Raises:
         UsageError: there are no data to go by.
     """
     if data is None:
         raise UsageError("say where the crops are: usvireid run DATA, or --out with a run folder to go on with it.")
-    return Path("runs") / (Path(config).stem if config else data.resolve().stem)
+    return Path("runs") / ("-".join(Path(name).stem for name in _listed(config)) or data.resolve().stem)
 
 
 def trial_folders(folder: Path) -> list[Path]:
@@ -85,9 +86,13 @@ def trial_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"{names.TRIAL_PREFIX}*") if (path / names.CONFIG_FILE).is_file())
 
 
-def settings_of(config: str | None, given: dict[str, Any], assign: list[str]) -> Settings:
+def settings_of(config: Configs, given: dict[str, Any], assign: list[str]) -> Settings:
     """The settings that a command line asks for where there is no run; arguments and errors as for `begin`."""
-    return _settled([] if config is None else [_config_layer(config)], given, assign)
+    return _settled([_config_layer(name) for name in _listed(config)], given, assign)
+
+
+def _listed(config: Configs) -> Sequence[str]:
+    return [config] if isinstance(config, str) else config or []
 
 
 def _config_layer(config: str) -> tuple[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ from usvireid.errors import UsageError
 from usvireid.files import write_atomically
 from usvireid.layers import differences
 from usvireid.outcome import outcome, selected
-from usvireid.run import Run, begin, default_folder, trial_folders
+from usvireid.run import Configs, Run, begin, default_folder, trial_folders
 from usvireid.together import execute
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")
@@ -50,7 +50,7 @@ def parse_trials(text: str) -> list[int]:
 def run_trials(
     trials: Sequence[int],
     data: Path | None,
-    config: str | None,
+    config: Configs,
     out: Path | None,
     given: dict[str, Any],
     assign: list[str],
@@ -128,7 +128,7 @@ def trials_table(scores: Sequence[Scores], labels: Sequence[str]) -> Table:
 
 
 def _begin(
-    trial: int, data: Path | None, config: str | None, folder: Path, given: dict[str, Any], assign: list[str]
+    trial: int, data: Path | None, config: Configs, folder: Path, given: dict[str, Any], assign: list[str]
 ) -> Run:
     run = begin(data, config, folder / f"{names.TRIAL_PREFIX}{trial:02d}", {**given, _TRIAL: trial}, assign)
     if run.settings.data.trial != trial:

@@ -279,7 +279,7 @@ class Workflow:
         labels = PseudoLabels.read(path, self.experiment.crops, self.display.warn_once)
         measured = self._measured(labels)
         self._previous_labels = labels
-        truth = truth_of(labels, unseen(self.truth.crops, self.settings, self._sees_identities))
+        truth = truth_of(labels, unseen(self.truth.crops, self.settings, self._sees_identities), self.truth.crops)
         return labels, {
             "supervised": self._supervised,
             "sees_identities": self._sees_identities,

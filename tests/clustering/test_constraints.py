@@ -116,6 +116,23 @@ def test_a_part_of_the_crops_keeps_what_is_known_of_it():
     assert part.junk.tolist() == [False, False, False]
 
 
+def test_pairs_are_kept_but_those_of_two_people():
+    builder = ConstraintsBuilder(8)
+    builder.known(np.array([1, 1, -1, -1, 2, 2, -1, -1]))
+    builder.cannot([2], [6])
+    builder.paired(np.array([[0, 4], [1, 5], [2, 6], [3, 7], [2, 7]]))
+    assert builder.contradictions == 3
+    found = builder.build()
+    assert found.pairs.tolist() == [[3, 7], [2, 7]] and not found.trivial
+    assert len(found.known) == 6, "pairs join nobody"
+    assert found.take(np.array([7, 0, 3])).pairs.tolist() == [[2, 0]]
+    builder.junk([0])
+    builder.paired(np.array([[0, 4], [1, 6]]))
+    assert builder.contradictions == 3
+    assert builder.build().pairs.tolist() == [[3, 7], [2, 7], [1, 6]]
+    assert found.take(np.array([1, 2, 3])).pairs.shape == (0, 2)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_nothing_known(count):
     none = Constraints.none(count)
@@ -134,6 +151,10 @@ def test_arrays_that_contradict_each_other_are_refused():
         Constraints(good.group, good.known, np.array([[1, 3]]), good.junk, good.mixture)
     with pytest.raises(ValueError, match="as many codes"):
         Constraints(good.group, good.known[:2], good.cannot, good.junk, good.mixture)
+    with pytest.raises(ValueError, match="int64, P x 2"):
+        Constraints(good.group, good.known, good.cannot, good.junk, good.mixture, np.zeros((1, 2)))
+    with pytest.raises(ValueError, match=r"crop outside 0\.\.2"):
+        Constraints(good.group, good.known, good.cannot, good.junk, good.mixture, np.array([[0, 3]]))
 
 
 def test_a_mixture_forbids_no_pair_and_is_told_by_what_holds_several_of_it():

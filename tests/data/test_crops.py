@@ -118,6 +118,34 @@ def test_time(value: str) -> None:
     assert f"row 4: time '{value}' is not a number of seconds" in refusal(time=["1", "", value])
 
 
+def test_boxes_are_read_where_a_rig_is_named() -> None:
+    made = table(
+        3, rig=["a", "", None], left=["1.5", "", None], top=[0, 0, -2], width=["7", None, "1"], height=[1, 2, 3]
+    )
+    assert made.table[names.RIG].fillna("-").tolist() == ["a", "-", "-"]
+    assert made.table[list(names.BOX)].fillna(-1).to_numpy().tolist() == [
+        [1.5, 0, 7, 1],
+        [-1, 0, -1, 2],
+        [-1, -2, 1, 3],
+    ]
+    # Elsewhere they may mean anything.
+    assert not table(2, width=["slim", "wide"], height=[0, 0]).has(names.WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "kind"),
+    [
+        ("left", "x", "a number of pixels."),
+        ("top", "inf", "a number of pixels."),
+        ("width", "0", "a number of pixels above 0."),
+        ("height", "-3", "a number of pixels above 0."),
+    ],
+)
+def test_box(column: str, value: str, kind: str) -> None:
+    message = refusal(rig=["a", "a", ""], **{column: ["1", value, ""]})
+    assert f"row 3: {column} '{value}' is not {kind}" in message
+
+
 def test_take_by_numbers_and_by_mask() -> None:
     made = table()
     picked = made.take(np.array([3, 0]))

@@ -282,3 +282,39 @@ def test_cameras_of_two_modalities() -> None:
     assert lines(findings.tracks(crops("vivi", camera=["2", "2", "1", None])), "note") == [
         "1 camera with crops of both modalities: 2."
     ]
+
+
+def box(*lefts: float) -> dict[str, list[object]]:
+    return {"left": list(lefts), "top": [0] * len(lefts), "width": [10] * len(lefts), "height": [20] * len(lefts)}
+
+
+def test_paired_sensors() -> None:
+    assert not list(findings.rigs(crops("vi", frame=[1, 1])))
+    of = crops("vivi", rig=list("aaaa"), frame=[1, 1, 2, 2], identity=["1", "1", "2", "3"], **box(0, 0, 5, 6))
+    assert [(one.severity, one.message) for one in findings.rigs(of)] == [
+        ("note", "paired sensors show one person in 2 pairs of 2 visible and 2 infrared crops; "
+                 "constraints.paired makes use of it."),
+        ("warning", "1 pair of paired sensors with two identities: c.jpg = d.jpg."),
+    ]  # fmt: skip
+    blind = crops("vi", rig=["a", "a"], frame=[1, 1])
+    assert lines(findings.rigs(blind), "note")[1:] == [
+        "1 pair of paired sensors without boxes, which is one person only if the table holds everybody who was in the "
+        "picture."
+    ]
+
+
+def test_rigs_that_give_no_pair() -> None:
+    of = crops(
+        "vvivivivi", rig=list("abbccddee"), frame=[1, 1, 2, 1, 1, None, None, 1, 2], **box(0, 0, 0, 0, 6, 0, 0, 0, 0)
+    )
+    of.table.loc[7:, "left"] = np.nan
+    assert lines((one for one in findings.rigs(of) if one.severity != "note"), "warning") == [
+        "rig a gives no pair: it has no infrared crop.",
+        "rig b gives no pair: no visible and infrared crop are of one instant by the column frame, or no two boxes "
+        "overlap by half.",
+        "rig c gives no pair: no visible and infrared crop are of one instant by the column frame, or no two boxes "
+        "overlap by half.",
+        "rig d gives no pair: its crops have no frame, and not all have a time.",
+        "rig e gives no pair: no visible and infrared crop are of one instant by the column frame, or there are "
+        "several, and boxes are not known.",
+    ]

@@ -14,6 +14,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `export
 
 PLAIN: dict = {}
 ICRE = {"mpfr": {"use": True}, "sdce": {"use": True}}
+EDGES = {"sees": "edges", "gradients": 0.5}
 VIT = {"name": "vit-b16", "vit": {"depth": 2, "width": 16, "heads": 2, "shallow": 1}}
 
 
@@ -34,7 +35,8 @@ def crops(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("parts", "modality", "mirror"), [(PLAIN, "infrared", False), (ICRE, "visible", True), (VIT, "visible", True)]
+    ("parts", "modality", "mirror"),
+    [(PLAIN, "infrared", False), (ICRE, "visible", True), (EDGES, "infrared", True), (VIT, "visible", True)],
 )
 def test_the_graph_gives_what_pytorch_gives(parts: dict, modality: str, mirror: bool) -> None:
     stream = stream_of(parts, modality, mirror)

@@ -185,7 +185,7 @@ def test_a_direction_without_answers_has_no_scores():
     [
         ({"exclude": ("camra",)}, "'camra' is no column to exclude by; did you mean 'camera'"),
         ({"exclude": ("Identity",)}, "did you mean 'identity'"),
-        ({"exclude": ("zzz",)}, "use camera, track, frame, time, identity"),
+        ({"exclude": ("zzz",)}, "use camera, rig, track, frame, time, identity"),
         ({"exclude": ("path",)}, "'path' is no column"),
         ({"min_frame_gap": -1}, "greater than or equal to 1"),
         ({"shots": ()}, "at least 1 item"),

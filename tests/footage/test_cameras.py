@@ -68,6 +68,13 @@ cameras:
     assert [recording.settings.choosing.least_height for recording in found] == [48, 48, 30, 30]
 
 
+def test_cameras_of_a_rig(videos: Path) -> None:
+    found = listed("cameras: [{name: x, videos: a2.mp4, rig: gate}, {name: y, videos: b/1.avi, rig: 7}]")
+    assert [recording.rig for recording in found] == ["gate", "7"]
+    assert recordings_of(["a2.mp4"], {"name": "x", "rig": "gate"}, {})[0].rig == "gate"
+    assert recordings_of(["a2.mp4"], {"name": "x"}, {})[0].rig is None
+
+
 def test_paths_of_a_list_start_at_it(videos: Path) -> None:
     Path("sub").mkdir()
     Path("sub/list.yml").write_text("cameras: [{name: x, videos: ../a2.mp4, detector: 'onnx:m.onnx'}]")
@@ -98,6 +105,7 @@ def test_the_detector_is_told_the_name_of_the_video(videos: Path) -> None:
         ("cameras: [{name: x, videos: a2.mp4, evry: 2}]", "unknown setting 'evry'; did you mean 'every'"),
         ("cameras: [{name: x, videos: a2.mp4, every: 0}]", "camera x: setting every: .*greater than or equal to 1"),
         ("cameras: [{name: x, videos: a2.mp4, region: 3}]", "region is the path"),
+        ("cameras: [{name: x, videos: a2.mp4, rig: a/b}]", "camera x: the name 'a/b'; a rig's name begins"),
         ("cameras: [{name: x, videos: 'a**/*.mp4'}]", "not a pattern; .* stands alone"),
         ("cameras: [{name: x, videos: ~nobody-here/a.mp4}]", "~nobody-here/a.mp4: there is no such home folder"),
         ("cameras: [{name: x, videos: a2.mp4, region: ~nobody-here/a.png}]", "there is no such home folder"),

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,18 @@ def test_the_folder_is_data_for_everything_else(whole: Path) -> None:
     assert crops.has(names.TRACK)
     assert crops.has(names.TIME)
     assert check(whole).ok
+
+
+def test_a_rig_that_is_named_later_stands_in_the_table(footage: Footage, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    shutil.copytree(whole, out)
+    named = [replace(recording, rig="gate") for recording in recordings(footage, "day", "night")]
+    done = ingest(named, out, Display(), told(footage[1])).done
+    assert [one.wall_seconds for one in done] == [None, None], "nothing is extracted anew"
+    table = pd.read_csv(out / names.MANIFEST_FILE)
+    assert tuple(table.columns) == (*names.FOOTAGE_COLUMNS, names.RIG) and set(table[names.RIG]) == {"gate"}
+    assert set(open_crops(out).table[names.RIG]) == {"gate"} and open_crops(out).has(names.LEFT)
+    assert tuple(pd.read_csv(whole / names.MANIFEST_FILE).columns) == names.FOOTAGE_COLUMNS
 
 
 def test_the_same_call_again_does_nothing(footage: Footage, whole: Path) -> None:

@@ -1,4 +1,6 @@
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,24 @@ def test_a_start_that_is_given_anew_replaces_the_old_one(tmp_path: Path) -> None
     assert joined(ledger, [replace(begun, start=None)], redo=False)[0][0].start == 10
     later = joined(ledger, [replace(begun, start=20.0)], redo=False)[0][0]
     assert (later.start, later.made_from) == (20, begun.made_from)
+
+
+def test_a_rig_is_taken_up_later_and_decides_no_crop(tmp_path: Path) -> None:
+    before = entry(tmp_path / "a.mp4", "one")
+    ledger, _ = joined([], [before], redo=False)
+    named = joined(ledger, [replace(before, rig="gate")], redo=False)[0]
+    assert (named[0].rig, named[0].made_from) == ("gate", before.made_from)
+    assert joined(named, [before], redo=False)[0][0].rig == "gate"
+    # What was ingested before there were rigs stays as it is.
+    facts = {key: value for key, value in asdict(before).items() if key != "rig"}
+    old = json.dumps({"form": 1, **facts, "start": None, "path": None}, sort_keys=True)
+    assert before.made_from == hashlib.sha256(old.encode()).hexdigest()
+    (tmp_path / "out").mkdir()
+    write_ledger(tmp_path / "out", [before])
+    content = json.loads((tmp_path / "out" / "footage.json").read_text())
+    del content["recordings"][0]["rig"]
+    (tmp_path / "out" / "footage.json").write_text(json.dumps(content))
+    assert read_ledger(tmp_path / "out") == [before]
 
 
 def test_a_recording_has_one_camera_and_is_named_once(tmp_path: Path) -> None:

@@ -7,9 +7,19 @@ from usvireid.footage.parts import Part, PartFacts
 from usvireid.footage.timeline import crop_table, doubts, place
 
 
-def part(camera: str, name: str, frames: int, seconds: float, start: float | None = None) -> Part:
-    entry = Entry(camera, name, f"/{name}", name, "visible", start, {}, {})
-    facts = PartFacts("", "visible", "", 4, 4, 10.0, frames, seconds, 0, 0, 0)
+def part(
+    camera: str,
+    name: str,
+    frames: int,
+    seconds: float,
+    start: float | None = None,
+    *,
+    rig: str | None = None,
+    modality: str = "visible",
+    size: int = 4,
+) -> Part:
+    entry = Entry(camera, name, f"/{name}", name, modality, start, {}, {}, rig)
+    facts = PartFacts("", modality, "", size, 4, 10.0, frames, seconds, 0, 0, 0)
     return Part(entry, Path(), facts)
 
 
@@ -57,6 +67,16 @@ def test_what_is_odd_about_times_is_said() -> None:
     assert found == ["camera a: 2 begins 30 s before 1 ends; is its start right?"]
     (line,) = doubts(place([part("a", "1", 9, 60.0), part("a", "2", 9, 60.0, 1e9)]))
     assert "no start is known for 1" in line
+
+
+def test_sensors_of_a_rig_that_do_not_fit_are_said() -> None:
+    one = part("a", "1", 9, 9.0, 100.0, rig="r")
+    assert doubts(place([one, part("b", "1", 9, 9.0, 100.0, rig="r", modality="infrared")])) == []
+    assert doubts(place([one, part("b", "1", 9, 9.0, modality="infrared", size=8)])) == []
+    assert doubts(place([one, part("b", "1", 9, 9.0, rig="r", modality="infrared", size=8)])) == [
+        "rig r: pictures of 4 x 4 and 8 x 4, so no box of one fits the other; scale them",
+        "rig r: no start is known for its infrared recordings, so times do not fit; give it",
+    ]
 
 
 def test_no_crops_are_a_table_with_a_header() -> None:

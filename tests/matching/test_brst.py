@@ -103,6 +103,8 @@ def test_images_take_the_identity_they_selected():
     result = brst.transmit_images(labels, selection)
     assert result.column(names.IDENTITY).tolist() == [1, 1, 0, -1]
     assert result.column(names.CONFIDENCE).tolist() == [0.5, 0.25, 0.5, 0]
+    assert result.column(names.CLUSTER).tolist() == [1, 1, 0, -1]
+    assert result.column(names.ROLE).tolist() == ["core", "core", "core", "outlier"]
     with pytest.raises(ValueError, match="1 selections for 2 visible crops"):
         brst.transmit_images(labels, brst.Selection(np.array([1]), np.ones(1, dtype=np.float32)))
 

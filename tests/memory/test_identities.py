@@ -54,6 +54,15 @@ def test_both_modalities_weigh_alike_in_a_shared_centre() -> None:
         assert torch.allclose(shared.centres[row], expected, atol=1e-6)
 
 
+def test_all_crops_may_weigh_alike_in_a_shared_centre() -> None:
+    features, labels = make([3, 3, 3, 3, 9], [9, 3, 4])
+    shared = IdentityMemory.shared(features, labels, 0.1, CPU, by_crops=True)
+    assert shared.identities.tolist() == [3, 4, 9]
+    for row, identity in enumerate(shared.identities.tolist()):
+        own = torch.from_numpy(features.values[labels.column("identity") == identity]).mean(0)
+        assert torch.allclose(shared.centres[row], functional.normalize(own, dim=0), atol=1e-6)
+
+
 def test_identities_without_a_centre_have_row_minus_one() -> None:
     features, labels = make([3, 9], [4])
     memory = IdentityMemory.of_modality(features, labels, "visible", 0.1, CPU)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class Constraints:
         junk: bool, N; crops that show no person or several: they are left out of every cluster.
         mixture: int64, N; crops of one number, from 0, were found to be several people, nobody knows who of them is
             who; -1 for the others.
+        pairs: int64, P x 2; a visible and an infrared crop that paired sensors took of one person. They are no groups:
+            they are two views of distances (`clustering.paired`) and vote on links (`matching.votes`), so that one
+            wrong pair joins nothing.
 
     Raises:
         ValueError: arrays that contradict this.
@@ -33,6 +36,7 @@ class Constraints:
     cannot: np.ndarray
     junk: np.ndarray
     mixture: np.ndarray
+    pairs: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
 
     def __post_init__(self) -> None:
         count = int(self.group.max(initial=-1)) + 1
@@ -45,6 +49,10 @@ class Constraints:
             raise ValueError("a pair that cannot link is two groups, the smaller first")
         if len(self.cannot) and not 0 <= self.cannot.min() <= self.cannot.max() < count:
             raise ValueError(f"a pair that cannot link names a group outside 0..{count - 1}")
+        if self.pairs.ndim != 2 or self.pairs.shape[1] != 2 or self.pairs.dtype != np.int64:
+            raise ValueError("pairs must be int64, P x 2")
+        if len(self.pairs) and not 0 <= self.pairs.min() <= self.pairs.max() < len(self.group):
+            raise ValueError(f"a pair names a crop outside 0..{len(self.group) - 1}")
 
     @classmethod
     def none(cls, count: int) -> Constraints:
@@ -65,7 +73,7 @@ class Constraints:
         """Whether nothing at all is known."""
         alone = len(self.known) == len(self.group)
         told = self.junk.any() or (self.mixture >= 0).any() or (self.known >= 0).any()
-        return alone and not len(self.cannot) and not told
+        return alone and not len(self.cannot) and not len(self.pairs) and not told
 
     def take(self, rows: np.ndarray) -> Constraints:
         """What is known about the crops at some row numbers (int64, distinct), in their order."""
@@ -77,7 +85,11 @@ class Constraints:
         pairs = new[self.cannot]
         pairs = pairs[(pairs >= 0).all(axis=1)]
         known = self.known[present[order]]
-        return Constraints(new[old], known, _sorted_pairs(pairs), self.junk[rows], self.mixture[rows])
+        place = np.full(len(self), names.NO_LABEL, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        seen = place[self.pairs]
+        seen = seen[(seen >= 0).all(axis=1)]
+        return Constraints(new[old], known, _sorted_pairs(pairs), self.junk[rows], self.mixture[rows], seen)
 
     def joined(self, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The pairs of `cannot` that labels join all the same (int64, M' x 2), and the label of each (int64).
@@ -123,6 +135,7 @@ class ConstraintsBuilder:
         self._known: dict[int, int] = {}
         self._junk = np.zeros(count, dtype=bool)
         self._mixture = np.full(count, names.NO_LABEL, dtype=np.int64)
+        self._pairs = np.zeros((0, 2), dtype=np.int64)
         self.contradictions = 0
 
     def must(self, rows: Iterable[int] | np.ndarray) -> None:
@@ -164,6 +177,17 @@ class ConstraintsBuilder:
         """These crops show no person, or several."""
         self._junk[np.asarray(list(rows), dtype=np.int64)] = True
 
+    def paired(self, pairs: np.ndarray) -> None:
+        """Visible and infrared crops (int64, P x 2) that paired sensors took of one person.
+
+        To be said last: a pair of two people, by what was said before, is left out, and so is one with junk.
+        """
+        pairs = pairs[~self._junk[pairs].any(axis=1)]
+        roots = np.array([[self._root(row) for row in pair] for pair in pairs.tolist()], dtype=np.int64).reshape(-1, 2)
+        wrong = np.array([self._are_two(one, other) for one, other in roots.tolist()], dtype=bool)
+        self.contradictions += int(wrong.sum())
+        self._pairs = np.concatenate([self._pairs, pairs[~wrong]])
+
     def build(self) -> Constraints:
         """What was collected."""
         roots = np.array([self._root(row) for row in range(len(self._parent))], dtype=np.int64)
@@ -176,7 +200,12 @@ class ConstraintsBuilder:
             known[number[root]] = code
         pairs = [(number[one], number[other]) for one, those in self._enemies.items() for other in those]
         ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        return Constraints(rank[place.ravel()], known, _sorted_pairs(ends), self._junk, self._mixture)
+        return Constraints(rank[place.ravel()], known, _sorted_pairs(ends), self._junk, self._mixture, self._pairs)
+
+    def _are_two(self, one: int, other: int) -> bool:
+        """Whether two roots are known to be two people."""
+        codes = self._known.get(one), self._known.get(other)
+        return other in self._enemies.get(one, ()) or (None not in codes and codes[0] != codes[1])
 
     def _root(self, row: int) -> int:
         parent = self._parent
@@ -188,8 +217,7 @@ class ConstraintsBuilder:
     def _join(self, one: int, other: int) -> None:
         if one == other:
             return
-        codes = self._known.get(one), self._known.get(other)
-        if other in self._enemies.get(one, ()) or (None not in codes and codes[0] != codes[1]):
+        if self._are_two(one, other):
             self.contradictions += 1
             return
         self._parent[other] = one

@@ -162,6 +162,7 @@ def _findings(crops: Crops, measured: Measurements, groups: list[np.ndarray], pa
     yield from findings.balance(crops)
     yield from findings.identities(crops)
     yield from findings.tracks(crops)
+    yield from findings.rigs(crops)
 
 
 def _equal_files(measured: Measurements) -> list[np.ndarray]:

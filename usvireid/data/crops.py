@@ -18,7 +18,16 @@ Rows = np.ndarray
 Images = Callable[[np.ndarray], np.ndarray]
 """The pixels of crops: from row numbers (int64, B) to uint8 B x H x W x 3."""
 
-_TEXT_COLUMNS = (names.PATH, names.MODALITY, names.CAMERA, names.TRACK, names.IDENTITY, names.SPLIT)
+_TEXT_COLUMNS = (names.PATH, names.MODALITY, names.CAMERA, names.RIG, names.TRACK, names.IDENTITY, names.SPLIT)
+
+
+_NUMBERS = {
+    names.FRAME: "a whole number below 2^53",
+    names.TIME: "a number of seconds",
+    names.WIDTH: "a number of pixels above 0",
+    names.HEIGHT: "a number of pixels above 0",
+}
+"""What a column of numbers holds, in words; the others hold pixels."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,8 @@ class Crops:
 
     `table` has exactly the columns of `names.CROP_COLUMNS` in that order and a plain 0..N-1 index. `path` is relative
     to `root` (POSIX form) or absolute; `modality` is "visible" or "infrared". Everything else may be missing (NA):
-    `camera`, `track`, `identity` and `split` are text, `frame` is Int64, `time` is float64 in seconds.
+    `camera`, `rig`, `track`, `identity` and `split` are text, `frame` is Int64, `time` is float64 in seconds, and the
+    box (`names.BOX`) is float64 in pixels. Boxes are read where some crop has a rig, and are missing elsewhere.
 
     `layout` is one of `names.LAYOUTS`: a benchmark keeps its name, so that it is scored by its own protocol.
 
@@ -65,8 +75,11 @@ class Crops:
                     f"found {', '.join(map(str, table.columns)) or 'none'}."
                 )
         columns: dict[str, pd.Series] = {}
+        nothing = pd.Series(pd.NA, index=table.index, dtype="string")
         for column in names.CROP_COLUMNS:
-            raw = table[column] if column in table.columns else pd.Series(pd.NA, index=table.index, dtype="string")
+            # Without a rig nobody asks for boxes, and other tables may mean something else by width or height.
+            unread = column in names.BOX and not columns[names.RIG].notna().any()
+            raw = table[column] if column in table.columns and not unread else nothing
             columns[column] = _text(raw) if column in _TEXT_COLUMNS else _number(raw, column, source)
         checked = pd.DataFrame(columns).reset_index(drop=True)
         _refuse_unknown(checked, names.MODALITY, names.MODALITIES, source, required=True)
@@ -149,9 +162,11 @@ def _number(column: pd.Series, name: str, source: str) -> pd.Series:
     if name == names.FRAME:
         whole = ((numbers % 1) == 0) & (numbers.abs() < 2**53)
         bad = bad | ~whole.fillna(True).to_numpy(dtype=bool)
+    if name in (names.WIDTH, names.HEIGHT):
+        bad = bad | (numbers <= 0).fillna(False).to_numpy(dtype=bool)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        kind = "a whole number below 2^53" if name == names.FRAME else "a number of seconds"
+        kind = _NUMBERS.get(name, "a number of pixels")
         raise DataError(f"{source}: row {row + 2}: {name} '{text.iloc[row]}' is not {kind}.")
     return numbers.astype("Int64") if name == names.FRAME else numbers.astype("float64")
 

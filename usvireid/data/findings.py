@@ -14,6 +14,7 @@ from usvireid.data.crops import Crops
 from usvireid.data.looks import Looks, looks_by_camera, looks_wrong, swapped
 from usvireid.data.measuring import Measurements
 from usvireid.data.near_duplicates import NearPairs, flat
+from usvireid.data.paired import rows_of_rigs, sensor_pairs
 from usvireid.data.published import differences
 from usvireid.data.sources.survey import Survey
 
@@ -256,6 +257,43 @@ def tracks(crops: Crops) -> Iterator[Finding]:
     if len(double):
         what = f"{_number(len(double), 'crop')} of the same track and frame as another one"
         yield Finding("warning", "track", f"{what}: {_few(_paths(crops, double))}.")
+
+
+def rigs(crops: Crops) -> Iterator[Finding]:
+    """How many pairs the paired sensors give, and rigs that are none or give none."""
+    if not crops.has(names.RIG):
+        return
+    pairs = sensor_pairs(crops)
+    visible, infrared = (len(crops.rows_of(modality)) for modality in names.MODALITIES)
+    what = f"{_number(len(pairs), 'pair')} of {visible} visible and {infrared} infrared crops"
+    yield Finding("note", "rig", f"paired sensors show one person in {what}; constraints.paired makes use of it.")
+    unboxed = crops.table[list(names.BOX)].isna().any(axis=1).to_numpy(dtype=bool)[pairs].any(axis=1)
+    if unboxed.any():
+        what = f"{_number(int(unboxed.sum()), 'pair')} of paired sensors without boxes"
+        hint = "which is one person only if the table holds everybody who was in the picture"
+        yield Finding("note", "rig", f"{what}, {hint}.")
+    people = crops.codes(names.IDENTITY)[pairs]
+    wrong = pairs[(people >= 0).all(axis=1) & (people[:, 0] != people[:, 1])]
+    if len(wrong):
+        what = f"{_number(len(wrong), 'pair')} of paired sensors with two identities"
+        yield Finding("warning", "rig", f"{what}: {_few_sets(crops, wrong)}.")
+    for rig, rows in rows_of_rigs(crops).items():
+        if not np.isin(rows, pairs).any():
+            yield Finding("warning", "rig", f"rig {rig} gives no pair: {_why_no_pair(crops.take(rows))}.")
+
+
+def _why_no_pair(crops: Crops) -> str:
+    """What keeps the crops of a rig from being paired."""
+    table = crops.table
+    for modality in names.MODALITIES:
+        if not len(crops.rows_of(modality)):
+            return f"it has no {modality} crop"
+    if not table[names.FRAME].notna().any() and not table[names.TIME].notna().all():
+        return "its crops have no frame, and not all have a time"
+    boxes = table[list(names.BOX)].notna().all(axis=None)
+    clock = names.TIME if table[names.TIME].notna().all() else names.FRAME
+    where = "or no two boxes overlap by half" if boxes else "or there are several, and boxes are not known"
+    return f"no visible and infrared crop are of one instant by the column {clock}, {where}"
 
 
 def _track_name(modality: str, camera: str, track: str) -> str:

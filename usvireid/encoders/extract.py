@@ -12,6 +12,7 @@ from torch.nn import functional
 from usvireid.data.crops import Crops, Images
 from usvireid.devices import Compute
 from usvireid.encoders.features import Features
+from usvireid.encoders.interface import Encoded
 from usvireid.errors import UsvireidError
 from usvireid.names import MODALITIES
 from usvireid.processes import acting
@@ -26,6 +27,7 @@ def extract(
     *,
     batch: int = 128,
     mirror: bool = True,
+    head: str | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Features:
     """The feature of every crop, each through the stream of its own modality.
@@ -39,6 +41,7 @@ def extract(
         compute: device and number format.
         batch: crops at a time.
         mirror: average the unit features of the image and of its mirror image, then normalise again.
+        head: name of another feature that the encoder hands on (`Encoded.extra`), unit rows; None: its feature.
         progress: told the number of crops of each finished batch.
 
     Raises:
@@ -54,9 +57,9 @@ def extract(
             modality, part = blocks[turn + group.rank]
             pixels = torch.from_numpy(images(part)).to(compute.device, non_blocking=True).permute(0, 3, 1, 2)
             with compute.autocast():
-                features = encoder({modality: pixels}).features
+                features = _feature(encoder({modality: pixels}), head)
                 if mirror:
-                    features = functional.normalize(features + encoder({modality: pixels.flip(3)}).features)
+                    features = functional.normalize(features + _feature(encoder({modality: pixels.flip(3)}), head))
             parts.append(features.float())
         progress(sum(len(part) for _, part in blocks[turn : turn + group.size]))
     encoder.train(was_training)
@@ -74,6 +77,10 @@ def extract(
             "lower optimizer.learning_rate or use precision float32."
         )
     return Features(values=array, crops=crops)
+
+
+def _feature(encoded: Encoded, head: str | None) -> torch.Tensor:
+    return encoded.features if head is None else encoded.extra[head]
 
 
 def _blocks(crops: Crops, batch: int) -> list[tuple[str, np.ndarray]]:

@@ -49,7 +49,7 @@ def _cells(grey: Tensor) -> Tensor:
     padded = functional.pad(grey[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
     across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
     down = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
-    strength = torch.hypot(across, down)
+    strength = (across.square() + down.square()).sqrt()
     place = torch.remainder(torch.atan2(down, across) / torch.pi, 1.0) * _BINS
     # How far each direction is from each bin on the circle, so without a scatter: the descriptor can be exported.
     apart = (place[:, None] - torch.arange(_BINS, device=grey.device).view(1, _BINS, 1, 1)).abs()

@@ -21,7 +21,7 @@ LIST_SUFFIXES: Final = (".yaml", ".yml")
 
 _MODALITIES: Final = (*names.MODALITIES, AUTO)
 _NAME: Final = re.compile(r"[^\W_][\w .+@-]{0,63}")
-_CAMERA_KEYS: Final = ("name", "modality", "videos", "start", "region")
+_CAMERA_KEYS: Final = ("name", "modality", "videos", "start", "region", "rig")
 _WITH_FILES: Final = ("onnx:", "boxes:")
 """Detectors that are told a file."""
 
@@ -37,6 +37,7 @@ class Recording:
         start: when its first frame was taken, in seconds since 1970 (UTC); None: where the camera's video before ends.
         region: a mask image, absolute; None: the whole picture.
         settings: how to read, search and cut.
+        rig: the pair of aligned sensors that the camera is one of; None: it is none.
     """
 
     camera: str
@@ -45,6 +46,7 @@ class Recording:
     start: float | None
     region: Path | None
     settings: FootageSettings
+    rig: str | None = None
 
     @property
     def detector(self) -> str:
@@ -58,8 +60,8 @@ def recordings_of(videos: Sequence[str], camera: Mapping[str, Any], settings: Ma
     Args:
         videos: paths, or patterns with `*`, `?` or `**`; or YAML files, see `recordings_of_list`.
         camera: what is said of the one camera of the videos: `name`, and where wanted `modality` ("visible",
-            "infrared" or "auto"), `start` (ISO time at which the first video begins; the others follow on) and `region`
-            (mask image).
+            "infrared" or "auto"), `start` (ISO time at which the first video begins; the others follow on), `region`
+            (mask image) and `rig` (name of the pair of aligned sensors that it is one of).
         settings: nested mapping of what differs from the defaults of `FootageSettings`.
 
     Raises:
@@ -82,8 +84,8 @@ def recordings_of_list(file: Path, settings: Mapping[str, Any]) -> list[Recordin
     """The recordings that a YAML file lists.
 
     The file has `cameras`, a list of mappings with `name`, `videos` (paths or patterns; or mappings of `file` and
-    `start`), and where wanted `modality` (default auto), `start` (of the first video), `region` and any of the
-    settings of `FootageSettings`; and where wanted `settings`, for all cameras. Relative paths start at the file.
+    `start`), and where wanted `modality` (default auto), `start` (of the first video), `region`, `rig` and any of
+    the settings of `FootageSettings`; and where wanted `settings`, for all cameras. Relative paths start at the file.
 
     Args:
         file: the list.
@@ -117,7 +119,8 @@ def _recordings(
     own = _located({key: value for key, value in described.items() if key not in _CAMERA_KEYS}, base)
     layers = [(origin, below), (origin, own), ("command line", _located(above, Path()))]
     settings = checked(FootageSettings, layers)
-    camera = _camera_name(described.get("name"), origin)
+    camera = _name(described.get("name"), origin, "camera")
+    rig = None if described.get("rig") is None else _name(described["rig"], origin, "rig")
     modality = described.get("modality", AUTO)
     if modality not in _MODALITIES:
         raise UsageError(f"{origin}: modality '{modality}' is none of {', '.join(_MODALITIES)}.")
@@ -129,17 +132,17 @@ def _recordings(
     recordings = []
     for path, own_start in _videos(described.get("videos"), base, origin):
         begins = start if own_start is None else own_start
-        recordings.append(Recording(camera, modality, path, begins, mask, settings))
+        recordings.append(Recording(camera, modality, path, begins, mask, settings, rig))
         start = None
     return recordings
 
 
-def _camera_name(name: Any, origin: str) -> str:
+def _name(name: Any, origin: str, what: str) -> str:
     text = str(name).strip() if isinstance(name, str | int) and not isinstance(name, bool) else ""
     if not _NAME.fullmatch(text) or text.endswith("."):
         shown = "no name" if name is None else f"the name '{name}'"
         raise UsageError(
-            f"{origin}: {shown}; a camera's name begins with a letter or digit and has letters, digits, spaces and "
+            f"{origin}: {shown}; a {what}'s name begins with a letter or digit and has letters, digits, spaces and "
             "_ - . + @ only, at most 64."
         )
     return text

@@ -39,6 +39,7 @@ class Entry:
         start: seconds since 1970 (UTC), or None.
         settings: as `FootageSettings`, without what is of no consequence.
         files: digests of the files that the settings name, by what they are: region, detector.
+        rig: the pair of aligned sensors that the camera is one of, or None.
     """
 
     camera: str
@@ -49,6 +50,7 @@ class Entry:
     start: float | None
     settings: dict[str, Any]
     files: dict[str, str]
+    rig: str | None = None
 
     @property
     def key(self) -> str:
@@ -64,6 +66,7 @@ class Entry:
     def made_from(self) -> str:
         """Digest of all that decides what its crops are."""
         facts = {"form": FORM, **asdict(self), "start": None, "path": None}
+        del facts["rig"]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -101,6 +104,7 @@ def make_entry(recording: Recording, modality: str, known: dict[Path, str]) -> E
         start=recording.start,
         settings=settings,
         files=files,
+        rig=recording.rig,
     )
 
 
@@ -166,7 +170,8 @@ def write_ledger(out: Path, entries: Sequence[Entry]) -> None:
 def joined(standing: Sequence[Entry], wanted: Sequence[Entry], redo: bool) -> tuple[list[Entry], list[Entry]]:
     """A ledger with further recordings.
 
-    A recording that is there already keeps its place and its name; a start that is given anew replaces the old one.
+    A recording that is there already keeps its place and its name; a start or rig that is given anew replaces the old
+    one.
 
     Args:
         standing: the ledger.
@@ -194,7 +199,8 @@ def joined(standing: Sequence[Entry], wanted: Sequence[Entry], redo: bool) -> tu
             raise UsageError(
                 f"{new.path}: is in the folder already, as a recording of camera {old.camera}; give it no other."
             )
-        entry = replace(new, name=old.name, start=old.start if new.start is None else new.start)
+        start, rig = old.start if new.start is None else new.start, new.rig or old.rig
+        entry = replace(new, name=old.name, start=start, rig=rig)
         if not redo and (changed := _changed(old, entry)):
             raise UsageError(
                 f"{new.path}: was ingested with other settings ({changed}); give the same, or --redo to do it anew."

@@ -87,7 +87,7 @@ def _with_own_columns(table: pd.DataFrame, file: Path) -> pd.DataFrame:
     edited = read_table(file, _TABLE)
     if edited[names.PATH].duplicated().any():
         raise DataError(f"{file}: a path stands in it twice; keep one.")
-    own = [column for column in edited.columns if column not in names.FOOTAGE_COLUMNS]
+    own = [column for column in edited.columns if column not in {*names.FOOTAGE_COLUMNS, *table.columns}]
     return table.join(edited.set_index(names.PATH)[own], on=names.PATH) if own else table
 
 

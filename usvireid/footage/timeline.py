@@ -51,9 +51,9 @@ def place(parts: Sequence[Part]) -> list[Placed]:
 
 
 def doubts(placed: Sequence[Placed]) -> list[str]:
-    """A line for each two recordings of a camera that overlap in time by more than a second, and for each camera of
-    which some recordings have a start and earlier ones none."""
-    lines = []
+    """A line for each two recordings of a camera that overlap in time by more than a second, for each camera of which
+    some recordings have a start and earlier ones none, and for each rig whose sensors cannot be compared."""
+    lines = _doubts_of_rigs(placed)
     for camera in dict.fromkeys(one.part.entry.camera for one in placed):
         own = [one for one in placed if one.part.entry.camera == camera]
         if own[0].part.entry.start is None and any(one.part.entry.start is not None for one in own):
@@ -68,20 +68,37 @@ def doubts(placed: Sequence[Placed]) -> list[str]:
     return lines
 
 
+def _doubts_of_rigs(placed: Sequence[Placed]) -> list[str]:
+    lines = []
+    for rig in dict.fromkeys(one.part.entry.rig for one in placed if one.part.entry.rig):
+        parts = [one.part for one in placed if one.part.entry.rig == rig]
+        sizes = dict.fromkeys(f"{part.facts.width} x {part.facts.height}" for part in parts)
+        if len(sizes) > 1:
+            lines.append(f"rig {rig}: pictures of {' and '.join(sizes)}, so no box of one fits the other; scale them")
+        modalities = {part.entry.modality for part in parts}
+        dated = {part.entry.modality for part in parts if part.entry.start is not None}
+        if dated and dated != modalities:
+            missing = " and ".join(sorted(modalities - dated))
+            lines.append(f"rig {rig}: no start is known for its {missing} recordings, so times do not fit; give it")
+    return lines
+
+
 def crop_table(placed: Sequence[Placed]) -> pd.DataFrame:
     """The table of crops, with the columns of `names.FOOTAGE_COLUMNS`; a track is called CAMERA-VIDEO-NUMBER.
+
+    Where a camera is one of a rig there is the column `rig` too.
 
     Raises:
         DataError: the rows of a part are damaged.
     """
     tables = [_table(one) for one in placed if one.part.facts.crops]
-    columns = list(names.FOOTAGE_COLUMNS)
+    columns = [*names.FOOTAGE_COLUMNS, *([names.RIG] if any(one.part.entry.rig for one in placed) else [])]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
 def _table(one: Placed) -> pd.DataFrame:
     entry, rows = one.part.entry, one.part.rows()
-    table = rows.assign(**{names.MODALITY: entry.modality, names.CAMERA: entry.camera})
+    table = rows.assign(**{names.MODALITY: entry.modality, names.CAMERA: entry.camera, names.RIG: entry.rig})
     table[names.PATH] = [f"{entry.folder}/{file}" for file in rows["file"]]
     table[names.TRACK] = [f"{entry.key}-{track:06d}" for track in rows[names.TRACK]]
     table[names.TIME] = (rows[names.TIME] + one.start).round(3)

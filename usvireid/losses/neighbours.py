@@ -18,7 +18,7 @@ def neighbour_contrast(
         features: float, B x D; unit rows.
         memory: float, N x D; unit rows, one per crop; no gradient flows into them.
         own: int64, B; the row of each feature's own crop, which is neither target nor measure of the largest similarity
-            (ours: the released code counts it, and it is always the nearest), -1 for none. None: no own rows.
+            (ours: the released code counts it, and it is mostly the nearest), -1 for none. None: no own rows.
         share: in (0, 1].
         temperature: divides the similarities.
 

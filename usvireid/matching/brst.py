@@ -1,7 +1,7 @@
 """BRST, bidirectional reverse selection transmission: a choice counts if the chosen would choose back.
 
-HIL names it; its released code runs one direction, image by image (`select`, `released`, `transmit_images`). The paper
-describes both directions; how they meet is not public, and `described` is this project's reading.
+HIL names it; its released code runs one direction, image by image (`select`, then `transmit_images`; `released` makes
+links of it). The paper describes both directions; how they meet is not public, and `described` is our reading.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from usvireid import names
 from usvireid.matching.clustered import ClusteredFeatures
@@ -69,11 +70,13 @@ def select(images: ClusteredFeatures, others: ClusteredFeatures, tau: float) -> 
 def transmit_images(labels: PseudoLabels, selection: Selection) -> PseudoLabels:
     """Give every visible crop the infrared identity it selected, and -1 where it selected none (HIL, released code).
 
-    Infrared crops keep their cluster as identity. The confidence of visible crops is multiplied by the selection's.
+    Infrared crops keep their cluster as identity. The clusters of visible crops become what they selected, since their
+    old ones are torn apart; those that selected none are outliers. The confidence of visible crops is multiplied by the
+    selection's.
 
     Args:
-        labels: labels whose infrared clusters are numbered without gaps, as for the selection.
-        selection: from `select` on the visible crops of these labels, in their order.
+        labels: before any matching.
+        selection: of infrared clusters by the visible crops of these labels, in their order.
 
     Raises:
         ValueError: not one selection per visible crop.
@@ -86,8 +89,11 @@ def transmit_images(labels: PseudoLabels, selection: Selection) -> PseudoLabels:
     identity[visible] = selection.label
     confidence = labels.column(names.CONFIDENCE).astype(np.float32)
     confidence[visible] *= selection.confidence
-    columns: dict[str, np.ndarray] = {names.IDENTITY: identity, names.CONFIDENCE: confidence}
-    return labels.replace(**columns)
+    role = np.where(identity < 0, names.OUTLIER, labels.column(names.ROLE).astype(object))
+    table = labels.table.copy()
+    table[names.CLUSTER], table[names.IDENTITY], table[names.CONFIDENCE] = identity, identity, confidence
+    table[names.ROLE] = pd.array(role, dtype="string")
+    return PseudoLabels(table)
 
 
 def released(visible: ClusteredFeatures, infrared: ClusteredFeatures, tau: float = 0.8) -> Match:

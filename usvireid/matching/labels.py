@@ -25,8 +25,9 @@ class PseudoLabels:
     """One row per crop, in the order of the crops they were made for.
 
     Columns (`names.LABEL_COLUMNS`): `path`, `modality`; `cluster`, the coarse cluster within the modality, and
-    `sub_cluster`, its part, both int64 with -1 for none; `identity`, the pseudo-identity that is trained on, shared
-    across modalities (int64, -1: the crop is not trained on); `role`, core, border or outlier; `confidence` in [0, 1].
+    `sub_cluster`, the part of it (or of the identity, where those are divided), both int64 with -1 for none;
+    `identity`, the pseudo-identity that is trained on, shared across modalities (int64, -1: the crop is not trained
+    on); `role`, core, border or outlier; `confidence` in [0, 1].
 
     Training reads `modality` and `identity` only, so a person who corrects labels by hand edits `identity`.
     """
@@ -69,15 +70,12 @@ class PseudoLabels:
         )
 
     @classmethod
-    def of_modalities(
-        cls, crops: Crops, found: Mapping[str, Clusters], parts: Mapping[str, np.ndarray] | None = None
-    ) -> PseudoLabels:
+    def of_modalities(cls, crops: Crops, found: Mapping[str, Clusters]) -> PseudoLabels:
         """Labels before any matching, from the clusters of each modality's crops in their order.
 
         Args:
             crops: N crops.
             found: per modality, the clusters of its crops.
-            parts: per modality, int64; the part of its cluster that each crop is in, -1 for none.
         """
         cluster = np.full(len(crops), names.NO_LABEL, dtype=np.int64)
         role = np.full(len(crops), names.OUTLIER, dtype=object)
@@ -85,10 +83,7 @@ class PseudoLabels:
         for modality, clusters in found.items():
             rows = crops.rows_of(modality)
             cluster[rows], role[rows], confidence[rows] = clusters.label, clusters.role, clusters.confidence
-        sub_cluster = np.full(len(crops), names.NO_LABEL, dtype=np.int64)
-        for modality, part in (parts or {}).items():
-            sub_cluster[crops.rows_of(modality)] = part
-        return cls.of_clusters(crops, cluster, role, confidence).replace(**{names.SUB_CLUSTER: sub_cluster})
+        return cls.of_clusters(crops, cluster, role, confidence)
 
     @classmethod
     def of_identities(cls, crops: Crops) -> PseudoLabels:

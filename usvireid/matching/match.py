@@ -61,6 +61,10 @@ class Match:
     def __len__(self) -> int:
         return len(self.visible)
 
+    def only(self, kept: np.ndarray) -> Match:
+        """The same without some links (`kept`: bool, one per link)."""
+        return Match(self.visible[kept], self.infrared[kept], self.confidence[kept], self.n_visible, self.n_infrared)
+
     def degrees(self) -> tuple[np.ndarray, np.ndarray]:
         """Links per visible cluster and per infrared cluster (int64, n_visible and n_infrared)."""
         return (

@@ -8,9 +8,11 @@ import numpy as np
 
 from usvireid.errors import UsageError
 from usvireid.matching import brst, hungarian, mutual, transport
+from usvireid.matching.brst import Selection
 from usvireid.matching.clustered import ClusteredFeatures, without_gaps
 from usvireid.matching.match import Match
-from usvireid.matching.similarity import centred
+from usvireid.matching.similarity import centred, cluster_similarity, csls
+from usvireid.matching.strangers import stranger_chance
 
 Matcher = Callable[[ClusteredFeatures, ClusteredFeatures, float, int], Match]
 """visible, infrared, tau, csls_k -> links; a matcher ignores the setting it has no use for."""
@@ -24,6 +26,9 @@ MATCHERS: dict[str, Matcher] = {
 }
 """Matchers by the name they have in a configuration."""
 
+BY_IMAGE = "brst-images"
+"""The method that makes no links: visible images select infrared clusters one by one (`select_clusters`)."""
+
 
 def match_clusters(
     method: str,
@@ -35,6 +40,7 @@ def match_clusters(
     tau: float = 0.8,
     center: bool = True,
     csls_k: int = 5,
+    chance: float = 1.0,
 ) -> Match:
     """Link the clusters of the two modalities.
 
@@ -50,12 +56,14 @@ def match_clusters(
             clusters; the mean of one person's images is that person.
         csls_k: neighbours of the local scaling (`similarity.csls`), 0 for none; "brst", "mutual" and "hungarian"
             use it.
+        chance: links that the best of as many strangers would reach with a larger chance (`strangers.stranger_chance`)
+            are left out; 1 keeps all.
 
     Returns:
         The links, in the given cluster numbers; none where a modality has no clusters.
 
     Raises:
-        UsageError: an unknown method, or tau or csls_k out of range.
+        UsageError: an unknown method, or tau, csls_k or chance out of range.
     """
     if method not in MATCHERS:
         raise UsageError(f"no matcher '{method}'; use one of {', '.join(MATCHERS)}.")
@@ -63,13 +71,17 @@ def match_clusters(
         raise UsageError(f"tau of the matching is {tau}; use a number from 0 to 1.")
     if csls_k < 0:
         raise UsageError(f"csls_k of the matching is {csls_k}; use 0 (no local scaling) or more.")
+    if not 0 <= chance <= 1:
+        raise UsageError(f"chance of the matching is {chance}; use a number from 0 to 1.")
     visible_cluster, visible_numbers = without_gaps(visible_cluster)
     infrared_cluster, infrared_numbers = without_gaps(infrared_cluster)
-    visible = ClusteredFeatures(visible_values, visible_cluster)
-    infrared = ClusteredFeatures(infrared_values, infrared_cluster)
-    if center and min(visible.n_clusters, infrared.n_clusters) >= 2:
-        visible, infrared = centred(visible), centred(infrared)
+    visible, infrared = _comparable(
+        ClusteredFeatures(visible_values, visible_cluster), ClusteredFeatures(infrared_values, infrared_cluster), center
+    )
     match = MATCHERS[method](visible, infrared, tau, csls_k)
+    if chance < 1 and len(match):
+        similarity = csls(cluster_similarity(visible, infrared), csls_k)
+        match = match.only(stranger_chance(similarity, match.visible, match.infrared) <= chance)
     return Match(
         visible_numbers[match.visible],
         infrared_numbers[match.infrared],
@@ -77,3 +89,36 @@ def match_clusters(
         n_visible=int(visible_numbers.max(initial=-1)) + 1,
         n_infrared=int(infrared_numbers.max(initial=-1)) + 1,
     )
+
+
+def select_clusters(
+    visible_values: np.ndarray,
+    visible_cluster: np.ndarray,
+    infrared_values: np.ndarray,
+    infrared_cluster: np.ndarray,
+    *,
+    tau: float,
+    center: bool,
+) -> Selection:
+    """Let every clustered visible image select an infrared cluster (`brst.select`); arguments as for `match_clusters`.
+
+    Returns:
+        Per visible image the chosen cluster, in the given numbers, or -1.
+    """
+    cluster, numbers = without_gaps(infrared_cluster)
+    of_visible = ClusteredFeatures(visible_values, without_gaps(visible_cluster)[0])
+    visible, infrared = _comparable(of_visible, ClusteredFeatures(infrared_values, cluster), center)
+    found = brst.select(visible, infrared, tau)
+    kept = found.label >= 0
+    label = found.label.copy()
+    label[kept] = numbers[label[kept]]
+    return Selection(label, found.confidence)
+
+
+def _comparable(
+    visible: ClusteredFeatures, infrared: ClusteredFeatures, center: bool
+) -> tuple[ClusteredFeatures, ClusteredFeatures]:
+    """Both modalities, centred if that is wanted and both have at least two clusters."""
+    if center and min(visible.n_clusters, infrared.n_clusters) >= 2:
+        return centred(visible), centred(infrared)
+    return visible, infrared

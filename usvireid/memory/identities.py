@@ -41,9 +41,16 @@ class IdentityMemory:
         return cls(_means(features, labels, modality, identities, device), _on(identities, device), momentum)
 
     @classmethod
-    def shared(cls, features: Features, labels: PseudoLabels, momentum: float, device: torch.device) -> IdentityMemory:
-        """One centre for each identity of either modality; both modalities weigh alike in it (ours)."""
+    def shared(
+        cls, features: Features, labels: PseudoLabels, momentum: float, device: torch.device, *, by_crops: bool = False
+    ) -> IdentityMemory:
+        """One centre for each identity of either modality.
+
+        Both modalities weigh alike in it (ours), or, `by_crops`, all its crops do (HIL, released code).
+        """
         identities = np.union1d(*(labels.identities_of(modality) for modality in names.MODALITIES))
+        if by_crops:
+            return cls(_means(features, labels, None, identities, device), _on(identities, device), momentum)
         parts = [_means(features, labels, modality, identities, device) for modality in names.MODALITIES]
         # An identity without crops in a modality has a zero row there, so the sum is the other one's mean.
         return cls(functional.normalize(parts[0] + parts[1]), _on(identities, device), momentum)
@@ -78,10 +85,10 @@ class IdentityMemory:
 
 
 def _means(
-    features: Features, labels: PseudoLabels, modality: str, identities: np.ndarray, device: torch.device
+    features: Features, labels: PseudoLabels, modality: str | None, identities: np.ndarray, device: torch.device
 ) -> Tensor:
-    """Unit mean feature of each identity in a modality, K x D; zero where it has no crop there."""
-    rows = labels.rows_of(modality)
+    """Unit mean feature of each identity in a modality, or in both (None), K x D; zero where it has no crop there."""
+    rows = np.arange(len(labels)) if modality is None else labels.rows_of(modality)
     identity = labels.column(names.IDENTITY)[rows]
     rows, identity = rows[identity >= 0], identity[identity >= 0]
     place = np.searchsorted(identities, identity)

@@ -14,7 +14,9 @@ from sklearn.metrics.cluster import contingency_matrix
 from usvireid import names
 from usvireid.data.crops import Crops
 from usvireid.matching.labels import PseudoLabels
+from usvireid.quality.majority import majority
 from usvireid.quality.measures import adjusted_rand, clusters_of
+from usvireid.quality.rejection import Rejection, measure_rejection, seen_alone
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class TruthMeasures:
         match_accuracy: share of those whose most frequent identity is the same in both modalities; None without any.
         match_accuracy_crops: share of their crops whose identity is the most frequent one on the OTHER side; None
             without any.
+        rejection: what became of the people whom only one modality sees; None where it was not measured.
     """
 
     modalities: dict[str, ModalityTruth]
@@ -56,6 +59,7 @@ class TruthMeasures:
     compared_identities: int
     match_accuracy: float | None
     match_accuracy_crops: float | None
+    rejection: Rejection | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON values: the agreement under the name of each modality, the rest beside it."""
@@ -66,15 +70,18 @@ class TruthMeasures:
             "compared_identities": self.compared_identities,
             "match_accuracy": self.match_accuracy,
             "match_accuracy_crops": self.match_accuracy_crops,
+            "rejection": None if self.rejection is None else asdict(self.rejection),
         }
 
 
-def measure_truth(labels: PseudoLabels, identity_codes: np.ndarray) -> TruthMeasures:
+def measure_truth(labels: PseudoLabels, identity_codes: np.ndarray, alone: np.ndarray | None = None) -> TruthMeasures:
     """Compare pseudo-labels with identities.
 
     Args:
         labels: N labels.
         identity_codes: int64, N; the true identity of every crop, -1 where unknown, as `Crops.codes("identity")`.
+        alone: bool, N; whether the crop's person is seen in one modality only, where more is known of that than the
+            codes say; None: as they say.
 
     Raises:
         ValueError: another number of codes than labels.
@@ -94,6 +101,8 @@ def measure_truth(labels: PseudoLabels, identity_codes: np.ndarray) -> TruthMeas
             purity=_purity(cluster[both], identity_codes[both]),
         )
     pseudo = np.asarray(labels.column(names.IDENTITY), dtype=np.int64)
+    if alone is None:
+        alone = seen_alone(labels.column(names.MODALITY), identity_codes)
     compared, right, right_crops = _match_accuracy(labels, pseudo, identity_codes)
     return TruthMeasures(
         modalities=agreement,
@@ -102,12 +111,23 @@ def measure_truth(labels: PseudoLabels, identity_codes: np.ndarray) -> TruthMeas
         compared_identities=compared,
         match_accuracy=right,
         match_accuracy_crops=right_crops,
+        rejection=measure_rejection(labels, identity_codes, alone),
     )
 
 
-def truth_of(labels: PseudoLabels, crops: Crops) -> TruthMeasures | None:
-    """`measure_truth` with the identities of the crops the labels were made for; None where they have none."""
-    return measure_truth(labels, crops.codes(names.IDENTITY)) if crops.has(names.IDENTITY) else None
+def truth_of(labels: PseudoLabels, crops: Crops, everyone: Crops | None = None) -> TruthMeasures | None:
+    """`measure_truth` with the identities of the crops the labels were made for; None where they have none.
+
+    Args:
+        labels: N labels.
+        crops: N crops, with the identities to judge by.
+        everyone: the same crops with all identities, which say where a person is seen; None: `crops` say it.
+    """
+    if not crops.has(names.IDENTITY):
+        return None
+    seen = crops if everyone is None else everyone
+    alone = seen_alone(seen.table[names.MODALITY].to_numpy(), seen.codes(names.IDENTITY))
+    return measure_truth(labels, crops.codes(names.IDENTITY), alone)
 
 
 def adjusted_information(one: np.ndarray, other: np.ndarray) -> float | None:
@@ -132,7 +152,7 @@ def _match_accuracy(
     for modality in names.MODALITIES:
         rows = labels.rows_of(modality)
         rows = rows[known[rows]]
-        sides.append((rows, _majority(pseudo[rows], identity_codes[rows])))
+        sides.append((rows, majority(pseudo[rows], identity_codes[rows])))
     (visible_rows, visible), (infrared_rows, infrared) = sides
     compared = sorted(visible.keys() & infrared.keys())
     if not compared:
@@ -144,13 +164,3 @@ def _match_accuracy(
         crops += int((expected >= 0).sum())
         right_crops += int((expected == identity_codes[rows]).sum())
     return len(compared), right / len(compared), right_crops / crops
-
-
-def _majority(pseudo: np.ndarray, identity: np.ndarray) -> dict[int, int]:
-    """The most frequent identity of every pseudo-identity; the smallest code among equally frequent ones."""
-    if not len(pseudo):
-        return {}
-    table = contingency_matrix(pseudo, identity, sparse=True).tocsr()
-    codes = np.unique(identity)
-    best = np.asarray(table.argmax(axis=1)).ravel()
-    return {int(number): int(codes[column]) for number, column in zip(np.unique(pseudo), best, strict=True)}

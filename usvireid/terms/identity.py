@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
+from usvireid.loss_weights import weight_at
 from usvireid.matching.labels import PseudoLabels
 from usvireid.terms.term import Term, Weighted
 from usvireid.training.batches import Batch
@@ -17,13 +18,13 @@ class IdentityClassifier(Term):
     """
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
-        self._weight = experiment.settings.losses.identity
+        self._weight = weight_at(experiment.settings.losses.identity, epoch)
         self._classify = experiment.classifier(labels.count())
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
         """Always, where it has a weight."""
-        return experiment.settings.losses.identity > 0
+        return weight_at(experiment.settings.losses.identity, epoch) > 0
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """One loss for the whole batch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from usvireid.loss_weights import weight_at
 from usvireid.losses.neighbours import neighbour_contrast
 from usvireid.matching.labels import PseudoLabels
 from usvireid.memory.instance import InstanceMemory
@@ -23,8 +24,9 @@ class Neighbours(Term):
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
         settings, device = experiment.settings, experiment.compute.device
-        self._weights = settings.losses
-        self._temperature = settings.memory.temperature
+        self._homogeneous = weight_at(settings.losses.homogeneous, epoch)
+        self._heterogeneous = weight_at(settings.losses.heterogeneous, epoch) if joins(labels) else 0.0
+        self._temperature, self._own_row = settings.memory.temperature, settings.losses.own_row
         features = experiment.extract_features()
         self._rows, self._memories = {}, {}
         for modality in MODALITIES:
@@ -33,26 +35,26 @@ class Neighbours(Term):
             values = torch.from_numpy(np.ascontiguousarray(features.values[rows])).to(device)
             self._memories[modality] = InstanceMemory(values, settings.memory.instance_momentum)
         self._asks, self._answers = (VISIBLE, INFRARED) if epoch % 2 == 0 else (INFRARED, VISIBLE)
-        self._crosses = joins(labels)
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
         """Where either has a weight, the heterogeneous one only once the labels join the modalities."""
-        weights = experiment.settings.losses
-        return weights.homogeneous > 0 or (weights.heterogeneous > 0 and joins(labels))
+        losses = experiment.settings.losses
+        across = weight_at(losses.heterogeneous, epoch) > 0 and joins(labels)
+        return weight_at(losses.homogeneous, epoch) > 0 or across
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """A loss per modality, and one across."""
         found: Weighted = {}
-        if self._weights.homogeneous:
+        if self._homogeneous:
             for modality, values in encoded.features.items():
-                own = self._places(batch, modality)
+                own = None if self._own_row else self._places(batch, modality)
                 loss = neighbour_contrast(values, self._memories[modality].features, own, temperature=self._temperature)
-                found[f"neighbours {modality}"] = (self._weights.homogeneous, loss)
-        if self._weights.heterogeneous and self._crosses and self._asks in encoded.features:
+                found[f"neighbours {modality}"] = (self._homogeneous, loss)
+        if self._heterogeneous and self._asks in encoded.features:
             others = self._memories[self._answers].features
             loss = neighbour_contrast(encoded.features[self._asks], others, temperature=self._temperature)
-            found["neighbours across"] = (self._weights.heterogeneous, loss)
+            found["neighbours across"] = (self._heterogeneous, loss)
         return found
 
     def update(self, batch: Batch, encoded: EncodedBatch) -> None:

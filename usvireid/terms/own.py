@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from usvireid.loss_weights import weight_at
 from usvireid.losses.contrast import cluster_contrast
 from usvireid.matching.labels import PseudoLabels
 from usvireid.names import MODALITIES
-from usvireid.terms.term import Term, Weighted
+from usvireid.terms.term import Term, Weighted, joins
 from usvireid.training.batches import Batch
 from usvireid.training.experiment import EncodedBatch, Experiment
 
@@ -15,14 +16,15 @@ class OwnMemories(Term):
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
         features = experiment.extract_features()
-        self._weight = experiment.settings.losses.own
+        self._weight = weight_at(experiment.settings.losses.own, epoch)
         self._temperature = experiment.settings.memory.temperature
         self._memories = {modality: experiment.own_memory(modality, features, labels) for modality in MODALITIES}
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
-        """Always, where it has a weight."""
-        return experiment.settings.losses.own > 0
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
+        """Where it has a weight; until the labels join the modalities, if the shared memory takes its place."""
+        replaced = experiment.settings.memory.own == "until-shared" and joins(labels)
+        return weight_at(experiment.settings.losses.own, epoch) > 0 and not replaced
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """A loss per modality in the batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from usvireid.loss_weights import weight_at
 from usvireid.losses.icg import identity_clues
 from usvireid.losses.triplet import cross_modal_triplet
 from usvireid.matching.labels import PseudoLabels
@@ -14,31 +15,32 @@ class CrossModalTriplet(Term):
     """The hardest pairs of a batch across the modalities (ours)."""
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
-        self._settings = experiment.settings.losses
+        losses = experiment.settings.losses
+        self._weight, self._margin = weight_at(losses.triplet, epoch), losses.margin
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
         """Where the labels join the modalities."""
-        return experiment.settings.losses.triplet > 0 and joins(labels)
+        return weight_at(experiment.settings.losses.triplet, epoch) > 0 and joins(labels)
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """One loss for the whole batch."""
-        loss = cross_modal_triplet(encoded.pooled, batch.identities, self._settings.margin)
-        return {"triplet": (self._settings.triplet, loss)}
+        loss = cross_modal_triplet(encoded.pooled, batch.identities, self._margin)
+        return {"triplet": (self._weight, loss)}
 
 
 class IdentityClues(Term):
     """ICRE's identity clues guided loss; its two distances are noted."""
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
-        self._weight = experiment.settings.losses.icg
+        self._weight = weight_at(experiment.settings.losses.icg, epoch)
         self._settings = experiment.settings.icg
         self._monitor = experiment.monitor
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
         """Where the labels join the modalities."""
-        return experiment.settings.losses.icg > 0 and joins(labels)
+        return weight_at(experiment.settings.losses.icg, epoch) > 0 and joins(labels)
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """One loss for the whole batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from usvireid.loss_weights import weight_at
 from usvireid.losses.contrast import cluster_contrast
 from usvireid.matching.labels import PseudoLabels
 from usvireid.terms.term import Term, Weighted, joins
@@ -10,17 +11,17 @@ from usvireid.training.experiment import EncodedBatch, Experiment
 
 
 class SharedMemory(Term):
-    """Cluster contrast across the modalities, which weigh alike in the centres (ours)."""
+    """Cluster contrast across the modalities (HIL; how a centre starts is `memory.shared`)."""
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
-        self._weight = experiment.settings.losses.shared
+        self._weight = weight_at(experiment.settings.losses.shared, epoch)
         self._temperature = experiment.settings.memory.temperature
         self._memory = experiment.shared_memory(experiment.extract_features(), labels)
 
     @staticmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
         """Where the labels join the modalities."""
-        return experiment.settings.losses.shared > 0 and joins(labels)
+        return weight_at(experiment.settings.losses.shared, epoch) > 0 and joins(labels)
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
         """One loss for the whole batch."""

@@ -19,7 +19,8 @@ Weighted = dict[str, tuple[float, Tensor]]
 class Term(abc.ABC):
     """A loss for one epoch, with the memory it acts against.
 
-    Making one builds its memory from the features as the epoch begins. A term of weight 0 is never made.
+    Making one builds its memory from the features as the epoch begins. A term
+    whose weight is 0 in an epoch is not made in it.
 
     Args:
         experiment: gives features, settings and device.
@@ -32,8 +33,8 @@ class Term(abc.ABC):
 
     @staticmethod
     @abc.abstractmethod
-    def acts(experiment: Experiment, labels: PseudoLabels) -> bool:
-        """Whether the settings give it a weight and the labels something to act on."""
+    def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
+        """Whether the settings give it a weight in this epoch and the labels something to act on."""
 
     @abc.abstractmethod
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
@@ -57,7 +58,7 @@ class Terms:
     """
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int, kinds: Iterable[type[Term]]) -> None:
-        self._terms = [kind(experiment, labels, epoch) for kind in kinds if kind.acts(experiment, labels)]
+        self._terms = [kind(experiment, labels, epoch) for kind in kinds if kind.acts(experiment, labels, epoch)]
         if not self._terms:
             apart = "" if joins(labels) else ", in which no identity is seen in both modalities"
             raise UsageError(f"losses: no term that has a weight acts in epoch {epoch}{apart}; give losses.own one.")

@@ -99,7 +99,7 @@ class Experiment:
         self._tensors = shapes_of(self.encoder)
         self._average = WeightAverage(self.encoder) if settings.optimizer.average else None
         learn_together(self.encoder, current())
-        self._parted = PartedEncoder(self.encoder, compute)
+        self._parted = PartedEncoder(self.encoder.trained_part(), compute)
         self._meet = crops_meet(self.encoder)
         self._fits = settings.training.batch if isinstance(settings.training.batch, int) else None
         self.optimizer = make_optimizer(
@@ -127,6 +127,11 @@ class Experiment:
             with self.monitor.step("extract"), current().jointly(EXTRACT):
                 self._features = self._extracted(self.encoder.trained_part(), self.crops, self.images, "features")
         return self._features
+
+    def features_of_head(self, head: str) -> Features:
+        """What another head of the encoder sees of all training crops (`Encoded.extra`), in a pass of its own."""
+        with self.monitor.step("extract"):
+            return self._extracted(self.encoder.trained_part(), self.crops, self.images, head, head)
 
     def at_hand(self) -> tuple[Features | None, Features | None]:
         """The features and the gradient descriptors that have been made for this state of the encoder, if they have."""
@@ -167,6 +172,8 @@ class Experiment:
                 self.display.warn_once(
                     f"{contradictions} statements about who is whom contradict weightier ones and were left out"
                 )
+            if self.settings.constraints.paired and self.crops.has(names.RIG):
+                self.display.say(f"{len(self._constraints.pairs):,} pairs of crops by paired sensors")
         return self._constraints
 
     def features_of(self, crops: Crops, images: Images, title: str) -> Features:
@@ -178,10 +185,12 @@ class Experiment:
         """The encoder that the run stands for: the average of the one that learns, where the settings have one."""
         return self._average.encoder if self._average is not None and self._average.steps else self.encoder
 
-    def _extracted(self, encoder: Encoder, crops: Crops, images: Images, title: str) -> Features:
+    def _extracted(
+        self, encoder: Encoder, crops: Crops, images: Images, title: str, head: str | None = None
+    ) -> Features:
         batch = self.settings.encoder.batch
         with self.display.task(title, len(crops)) as advance:
-            return extract(encoder, crops, images, self.compute, batch=batch, progress=advance)
+            return extract(encoder, crops, images, self.compute, batch=batch, head=head, progress=advance)
 
     def batches(self, labels: PseudoLabels, epoch: int) -> Iterator[Batch]:
         """The augmented P x K batches of an epoch, made in the background.
@@ -323,8 +332,10 @@ class Experiment:
 
     def shared_memory(self, features: Features, labels: PseudoLabels) -> IdentityMemory:
         """A fresh memory of all identities, both modalities in one, kept in the checkpoints as "shared"."""
-        momentum, device = self.settings.memory.momentum, self.compute.device
-        self.memories["shared"] = IdentityMemory.shared(features, labels, momentum, device)
+        settings, device = self.settings.memory, self.compute.device
+        by_crops = settings.shared == "crops"
+        memory = IdentityMemory.shared(features, labels, settings.momentum, device, by_crops=by_crops)
+        self.memories["shared"] = memory
         return self.memories["shared"]
 
     def checkpoint(self, epoch: int, facts: dict[str, object]) -> Checkpoint:

@@ -9,6 +9,7 @@ from usvireid.clustering.constraints import Constraints, ConstraintsBuilder
 from usvireid.clustering.tracks import add_tracks, add_travel
 from usvireid.config import ConstraintSettings
 from usvireid.data.crops import Crops
+from usvireid.data.paired import sensor_pairs
 from usvireid.data.travel import read_travel
 from usvireid.errors import DataError
 from usvireid.review.answer import Answer
@@ -18,7 +19,8 @@ from usvireid.review.answers import add_answers
 def gathered(crops: Crops, settings: ConstraintSettings, answers: Sequence[Answer] = ()) -> tuple[Constraints, int]:
     """Everything that is known, and how many statements were left out because they contradict weightier ones.
 
-    In the order of their authority: a person's answers; identities, where the recipe sees some; tracks; travel times.
+    In the order of their authority: a person's answers; identities, where the recipe sees some; tracks; travel times;
+    paired sensors.
 
     Args:
         crops: what is trained on; with identities only where the recipe may see them.
@@ -36,6 +38,8 @@ def gathered(crops: Crops, settings: ConstraintSettings, answers: Sequence[Answe
         add_tracks(builder, crops)
         if settings.travel is not None:
             add_travel(builder, crops, read_travel(settings.travel))
+    if settings.paired and crops.has(names.RIG):
+        builder.paired(sensor_pairs(crops))
     known = builder.build()
     for modality in names.MODALITIES:
         rows = crops.rows_of(modality)

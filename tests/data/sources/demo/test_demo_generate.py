@@ -30,7 +30,8 @@ def contents(out: Path) -> dict[str, bytes]:
 def test_the_manifest_is_a_table_of_crops(tmp_path: Path) -> None:
     table = small(tmp_path / "set", people=6, test_share=0.34)
     read = pd.read_csv(tmp_path / "set" / names.MANIFEST_FILE)
-    assert list(read.columns) == list(table.columns) == list(names.CROP_COLUMNS)
+    known = [column for column in names.CROP_COLUMNS if column not in (names.RIG, *names.BOX)]
+    assert list(read.columns) == list(table.columns) == known
     assert read.astype(str).equals(table.astype(str))
     crops = Crops.from_table(tmp_path / "set", read, names.MANIFEST_FILE)
     assert all(file.is_file() for file in crops.files())
@@ -41,6 +42,14 @@ def test_the_manifest_is_a_table_of_crops(tmp_path: Path) -> None:
     assert table.groupby([names.CAMERA, names.TRACK])[names.IDENTITY].nunique().eq(1).all()
     folders = table[names.PATH].str.split("/").str
     assert (folders[0] == table[names.MODALITY]).all() and (folders[1] == table[names.CAMERA]).all()
+
+
+def test_test_people_may_all_be_seen_by_both_modalities(tmp_path: Path) -> None:
+    table = small(tmp_path, people=6, test_share=0.5, one_modality=1.0, test_in_both=True)
+    sides = table.groupby([names.SPLIT, names.IDENTITY])[names.MODALITY].nunique()
+    assert (sides[names.TEST] == 2).all() and (sides[names.TRAIN] == 1).all() and len(sides) == 6
+    with pytest.raises(UsageError, match="other settings"):
+        small(tmp_path, people=6, test_share=0.5, one_modality=1.0)
 
 
 def test_the_same_call_does_nothing_twice(tmp_path: Path) -> None:

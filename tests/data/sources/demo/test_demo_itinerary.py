@@ -32,6 +32,22 @@ def test_a_share_of_people_is_seen_in_one_modality_only() -> None:
     assert all(set(infrared[person == number]) == {True, False} for number in range(9))
 
 
+def test_some_may_be_exempt_and_the_others_are_the_same_whatever_the_share() -> None:
+    exempt = np.arange(60) % 3 == 0
+    seen: list[dict[int, set[tuple[int, ...]]]] = []
+    for share in (0.0, 0.25, 0.5, 1.0):
+        plan = itinerary(0, 60, 3, share, exempt)
+        person, infrared = plan.column("person"), plan.column("camera") >= VISIBLE_CAMERAS
+        alone = {number for number in range(60) if len(set(infrared[person == number])) == 1}
+        assert not alone & set(np.flatnonzero(exempt).tolist())
+        assert 20 + 40 * (1 - share) - 12 <= 60 - len(alone) <= 20 + 40 * (1 - share) + 12
+        rows = {number: {tuple(row[:5]) for row in plan.rows[person == number].tolist()} for number in range(60)}
+        if seen:
+            assert all(rows[number] <= seen[-1][number] for number in range(60))
+        seen.append(rows)
+    assert alone == set(np.flatnonzero(~exempt).tolist())
+
+
 def test_tracks_are_numbered_by_time_at_each_camera() -> None:
     plan = itinerary(0, 50, 6, 0.15)
     camera, number, first = plan.column("camera"), plan.column("number"), plan.column("first_frame")

@@ -52,6 +52,7 @@ def write_demo(
     images: int = 10,
     test_share: float = 0.3,
     one_modality: float = 0.15,
+    test_in_both: bool = False,
     difficulty: str | Difficulty = "normal",
     workers: int | None = None,
 ) -> pd.DataFrame:
@@ -69,12 +70,15 @@ def write_demo(
         progress: called with (images done, images in all) from time to time.
         images: mean number of images per person and modality.
         test_share: share of the people that is kept for testing, in 0..1; the others are for training.
-        one_modality: share of the people only one modality ever sees, in 0..1.
+        one_modality: share of the people only one modality ever sees, in 0..1. The images of everybody else are the
+            same whatever it is.
+        test_in_both: the people that are kept for testing are all seen by both modalities; `one_modality` is then a
+            share of the others.
         difficulty: "easy", "normal", "hard", or strengths of one's own.
         workers: processes to draw with; None takes one per processor.
 
     Returns:
-        The manifest, with the columns of `names.CROP_COLUMNS`.
+        The manifest, with the columns of `names.CROP_COLUMNS` but rig and box.
 
     Raises:
         UsageError: a setting out of range, or a folder that holds something else.
@@ -86,10 +90,13 @@ def write_demo(
         "drawing": DRAWING, "people": people, "seed": seed, "images": images, "test_share": test_share,
         "one_modality": one_modality, "difficulty": asdict(strengths),
     }  # fmt: skip
+    if test_in_both:  # named only where it is used, so that sets written without it stay what they are
+        settings["test_in_both"] = True
     _claim(out, settings)
-    plan = itinerary(seed, people, images, one_modality)
+    test = in_test(seed, people, test_share)
+    plan = itinerary(seed, people, images, one_modality, test if test_in_both else None)
     _write_images(out, seed, strengths, plan, progress, workers)
-    table = _manifest(plan, in_test(seed, people, test_share))
+    table = _manifest(plan, test)
     manifest = out / names.MANIFEST_FILE
     if not manifest.exists():
         write_atomically(manifest, lambda file: _write_table(table, file))

@@ -54,16 +54,20 @@ class Itinerary:
         return np.asarray(self.rows[:, list(Visit.__dataclass_fields__).index(name)])
 
 
-def itinerary(seed: int, people: int, images: int, one_modality: float) -> Itinerary:
+def itinerary(seed: int, people: int, images: int, one_modality: float, in_both: np.ndarray | None = None) -> Itinerary:
     """The tracks of a set.
 
     Args:
         seed: of the set.
         people: how many.
         images: mean number of crops per modality; people differ by up to a fifth.
-        one_modality: share of people that only one modality ever sees.
+        one_modality: share of people that only one modality ever sees; of a larger share they are some, and others.
+        in_both: whom both modalities see all the same (bool, one per person); None: nobody.
     """
-    rows = np.array([row for number in range(people) for row in _tracks(seed, number, images, one_modality)])
+    shares = np.full(people, one_modality)
+    if in_both is not None:
+        shares[in_both] = 0
+    rows = np.array([row for number in range(people) for row in _tracks(seed, number, images, shares[number])])
     order = np.lexsort((rows[:, 2], rows[:, 0], rows[:, 3], rows[:, 1]))
     place = np.empty(len(rows), dtype=np.int64)
     place[order] = np.arange(len(rows))
