@@ -148,11 +148,11 @@ def test_with_one_checkpoint_kept_only_the_values_change(
     assert checkpoints(tmp_path / "run") == ["epoch_003"]
 
 
-def test_what_cannot_be_saved_stops_with_advice(capfd: Captured, tmp_path: Path, many: Path) -> None:
+def test_what_cannot_be_saved_stops_with_advice(capfd: Captured, tmp_path: Path, many: Path, collapsing: Path) -> None:
+    collapsing.write_text(collapsing.read_text().replace("epoch == 3 and settings.memory.momentum == 0.9", "True"))
     run = tmp_path / "run"
-    options = tiny_options(**{"clustering.eps": "0.99", "clustering.gradients": "0", "neighbors.k1": "60"})
     for _ in range(2):
-        code, _, err = call(capfd, "run", many, "--out", run, *STAGES, *options)
+        code, _, err = call(capfd, "run", many, "--out", run, *STAGES, "--pipeline", collapsing, *tiny_options())
         assert code == 1
         assert "epoch 1 collapsed after 4 rollbacks" in error_line(err) and "guard.use=false" in error_line(err)
         assert (run / "labels" / "epoch_001.csv").exists() and checkpoints(run) == ["epoch_000"]
