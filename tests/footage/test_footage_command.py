@@ -144,7 +144,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     appears(out / ".gate-b.part", process)
     process.send_signal(by)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == (-signal.SIGKILL if by == signal.SIGKILL else 130)
+    assert process.returncode == (-signal.SIGKILL if by == signal.SIGKILL else 130), err
     if by == signal.SIGINT:
         assert error_line(err) == "error: stopped; nothing is lost: the same command goes on from there."
         assert not list(out.glob(".*.part"))
