@@ -136,7 +136,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, by: signal.Signals
 ) -> None:
     truth = make_clip(tmp_path / "a.mp4", (1, 2), frames=60)
-    make_clip(tmp_path / "b.mp4", (1, 2), frames=250, seed=0)
+    make_clip(tmp_path / "b.mp4", (1, 2), frames=600, seed=0)
     boxes = boxes_file(tmp_path / "boxes.csv", truth)
     wanted = [tmp_path / "a.mp4", tmp_path / "b.mp4", "--camera", "gate", "--detector", f"boxes:{boxes}"]
     out = tmp_path / "data"
