@@ -3,7 +3,7 @@
     python scripts/benchmark_core.py --features FILE.npz --synthetic 22258 1536 --curve --out docs/performance.md
 
 Everything runs in this one process, so that the ratios are taken on the same machine in the same state. Kernels are
-compiled by a small run before any clock starts. The peak of a step is the largest resident memory of the process during
+compiled by small runs before any clock starts. The peak of a step is the largest resident memory of the process during
 it: the kernel's high-water mark, reset before the step (Linux). It counts the interpreter and its libraries.
 """
 
@@ -260,7 +260,8 @@ def main() -> None:
     parser.add_argument("--note", help="a sentence to add, such as what else was running")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     options = parser.parse_args()
-    our_steps(synthetic(600, 64))  # compiles the kernels
+    for warming in ((600, 64), (6400, 512)):  # compiles the kernels; the second is large enough for bfloat16
+        our_steps(synthetic(*warming))
     report = []
     for section in sections(options):
         print(section, flush=True)

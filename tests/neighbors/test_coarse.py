@@ -1,7 +1,9 @@
 """The search in bfloat16: its errors keep their bounds, and what comes out is exact."""
 
+import dataclasses
+import functools
+
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,6 @@ from hypothesis import strategies as st
 from usvireid.neighbors import backends, coarse
 from usvireid.neighbors import knn as front
 from usvireid.neighbors.candidates import nearest
-from usvireid.neighbors.coarse import coarse_errors, coarse_width
 from usvireid.neighbors.halves import search_halves
 from usvireid.neighbors.knn import knn
 
@@ -28,49 +29,59 @@ def rows(count, columns, seed, length):
     columns=st.integers(1, 40),
     k=st.integers(1, 30),
     length=st.sampled_from([1e-6, 1.0, 1e6]),
+    away=st.sampled_from([0.0, 5.0]),
     seed=st.integers(0, 10**6),
 )
-def test_neighbors_are_those_of_float32(count, columns, k, length, seed):
-    values = rows(count, columns, seed, length)
+def test_neighbors_are_those_of_float32(count, columns, k, length, away, seed):
+    values = rows(count, columns, seed, length) + np.float32(length * away)
     k = min(k, count)
-    errors = coarse_errors(values)
-    found = search_halves(values, min(k + 5, count), 2**20, coarse=errors)
-    true = ((values[:, None].astype(np.float64) - values[found.ids].astype(np.float64)) ** 2).sum(axis=2)
-    assert (np.abs(true - found.scores) <= errors[:, None]).all()
-    ids, distances = nearest(values, found, k, lambda: backends.torch_scores(values, torch.device("cpu")), 2**20)
+    halved = coarse.coarse(values)
+    pool = search_halves(values, k, 2**20, coarse=halved)
+    for row in range(count):
+        found = slice(0, pool.sizes[row])
+        true = ((values[row].astype(np.float64) - values[pool.ids[row, found]].astype(np.float64)) ** 2).sum(axis=1)
+        assert (np.abs(true - pool.scores[row, found]) <= halved.errors[row]).all()
+    scores = functools.partial(backends.torch_scores, values, torch.device("cpu"))
+    ids, distances = nearest(values, pool.candidates(), k, scores, 2**20)
     expected = knn(values, k)
     assert np.array_equal(ids, expected.ids)
     assert np.array_equal(distances, expected.distances)
 
 
-def test_width_counts_what_is_near_the_kth(monkeypatch):
+def test_it_is_taken_where_it_is_faster_and_leaves_few(monkeypatch):
     values = np.random.default_rng(0).standard_normal((400, 4)).astype(np.float32)
-    monkeypatch.setattr(coarse, "_WORTH_IT", 0)
-    monkeypatch.setattr(coarse, "_SAMPLE", 400)
-    monkeypatch.setattr(coarse, "_seconds", lambda values, dtype: 1.0 if dtype == torch.bfloat16 else 4.0)
+    halved = coarse.coarse(values)
     distance = ((values[:, None] - values) ** 2).sum(axis=2)
-    near = (distance <= np.sort(distance, axis=1)[:, 9:10] + 0.04).sum(axis=1).max()
-    errors = np.full(400, 0.02)
-    assert coarse_width(values, 10, errors) == pytest.approx(1.25 * near + 4, abs=2)
-    assert coarse_width(values, 10, np.full(400, 100.0)) is None  # everything is near
-    monkeypatch.setattr(coarse, "_seconds", lambda values, dtype: 1.0)
-    assert coarse_width(values, 10, errors) is None  # no faster
+    near = (distance <= np.sort(distance, axis=1)[:, 9:10] + 2 * halved.errors[:, None]).sum(axis=1).max()
+    monkeypatch.setattr(coarse, "_SAMPLE", 400)
+    assert coarse.leaves_few(halved, 10) == (1.25 * near <= 3 * 26)
+    assert not coarse.leaves_few(dataclasses.replace(halved, errors=np.full(400, 100.0)), 10)  # everything is near
+    assert coarse.leaves_few(dataclasses.replace(halved, errors=np.zeros(400)), 10)
+    monkeypatch.setattr(coarse, "_WORTH_IT", 0)
+    for seconds, expected in ((4.0, True), (1.0, False)):
+        speed = functools.partial(lambda block, s: 1.0 if block.dtype == torch.bfloat16 else s, s=seconds)
+        monkeypatch.setattr(coarse, "_seconds", speed)
+        coarse.is_faster.cache_clear()
+        assert coarse.float32_is_slow(values) == expected
+    coarse.is_faster.cache_clear()
 
 
 def test_small_tables_are_not_worth_it():
-    values = rows(100, 16, 0, 1.0)
-    assert coarse_width(values, 10, coarse_errors(values)) is None
+    assert not coarse.float32_is_slow(rows(100, 16, 0, 1.0))
 
 
 def test_the_front_takes_it_where_it_pays_and_gives_it_up_where_it_fails(monkeypatch, caplog):
     values = rows(500, 16, 1, 1.0)
     expected = knn(values, 12)
     asked = []
-    monkeypatch.setattr(front, "coarse_width", lambda values, k, errors: asked.append(k) or 40)
+    monkeypatch.setattr(front, "float32_is_slow", lambda values: True)
+    monkeypatch.setattr(front, "leaves_few", lambda halved, k: asked.append(k) or True)
     found = knn(values, 12)
     assert asked == [12]
     assert np.array_equal(found.ids, expected.ids)
-    monkeypatch.setattr(front, "coarse_errors", lambda values: np.full(len(values), 1e-6))
+    monkeypatch.setattr(
+        front, "coarse", lambda values: dataclasses.replace(coarse.coarse(values), errors=np.full(len(values), 1e-6))
+    )
     found = knn(values, 12)
     assert "reduced precision" in caplog.text
     assert np.array_equal(found.ids, expected.ids)

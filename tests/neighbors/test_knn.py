@@ -104,9 +104,12 @@ def test_searches_find_the_best_scores(width):
     values = np.random.default_rng(1).standard_normal((600, 8)).astype(np.float32)
     scores = backends.torch_scores(values, CPU)(np.arange(600), 0, 600)
     expected = np.sort(scores, axis=1)[:, :width]
+    for pool in (search_halves(values, width, 2**28), search_halves(values, width, 4 * 130**2)):
+        for row in range(600):
+            found = np.sort(pool.scores[row, : pool.sizes[row]])[:width]
+            assert np.abs(found - expected[row]).max() < 1e-4
+            assert len(set(pool.ids[row, : pool.sizes[row]])) == pool.sizes[row]
     for found in (
-        search_halves(values, width, 2**28),
-        search_halves(values, width, 4 * 130**2),
         backends.search_torch(values, width, [CPU], 2**28),
         backends.search_torch(values, width, [CPU], 100_000),
     ):
@@ -118,7 +121,9 @@ def test_candidates_cut_inside_a_tie_are_completed():
     values = np.zeros((40, 3), dtype=np.float32)
     values[0] = 1
     worst = Candidates(
-        np.tile(np.arange(39, 28, -1), (40, 1)), np.zeros((40, 11), dtype=np.float32), rounding_errors(values)
+        np.tile(np.arange(39, 28, -1), (40, 1)),
+        np.zeros((40, 11), dtype=np.float32),
+        rounding_errors(np.sqrt(3) * np.ones(40), 3),
     )
     worst.scores[0] = 3
     worst.scores[1:, 0] = 0

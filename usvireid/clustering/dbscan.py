@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-from sklearn.cluster import DBSCAN
 
 from usvireid import names
 from usvireid.clustering.result import Clusters
+from usvireid.neighbors.compiled import kernel
 
 
 def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int) -> Clusters:
-    """Density-based clusters of a distance graph, equal to DBSCAN on the full matrix.
+    """Density-based clusters of a distance graph, equal to scikit-learn's DBSCAN on the full matrix.
 
-    Clusters are numbered in the order of their first core crop. A core crop has at least `min_samples` crops within
-    eps, itself counted. The confidence (ours) of a crop is 1 minus its mean distance to the crops that hold it in the
-    cluster: those of the same cluster within eps, where it or they are core. A crop alone in its cluster has 0.
+    Clusters are numbered in the order of their first core crop; a border crop is in the first that reaches it. A core
+    crop has at least `min_samples` crops within eps, itself counted. The confidence (ours) of a crop is 1 minus its
+    mean distance to the crops that hold it in the cluster: those of the same cluster within eps, where it or they are
+    core. A crop alone in its cluster has 0.
 
     Args:
         graph: float32, N x N, symmetric; every pair within eps is an entry, zeros included (`jaccard_graph`). It may
@@ -34,15 +35,38 @@ def dbscan(graph: sparse.csr_matrix, *, eps: float, min_samples: int) -> Cluster
         empty = np.empty(0)
         return Clusters(empty.astype(np.int64), empty.astype(object), empty.astype(np.float32))
     near = within(graph, eps)
-    # scikit-learn refuses eps = 0; no distance of float32 lies between 0 and this.
-    found = DBSCAN(eps=max(eps, 1e-50), min_samples=min_samples, metric="precomputed").fit(near)
-    label = found.labels_.astype(np.int64)
-    core = np.zeros(len(label), dtype=bool)
-    core[found.core_sample_indices_] = True
+    core = np.diff(near.indptr) >= min_samples
+    label = _spread(near.indptr, near.indices, core)
     role = np.full(len(label), names.BORDER, dtype=object)
     role[core] = names.CORE
     role[label == names.NO_LABEL] = names.OUTLIER
     return Clusters(label=label, role=role, confidence=holding_confidence(near, label, core))
+
+
+@kernel
+def _spread(bounds: np.ndarray, columns: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """Labels (int64, N): from each core crop that has none yet, to all that core crops lead to."""
+    label = np.full(core.size, -1, dtype=np.int64)
+    waiting = np.empty(core.size, dtype=np.int64)
+    clusters = 0
+    for first in range(core.size):
+        if not core[first] or label[first] >= 0:
+            continue
+        label[first] = clusters
+        waiting[0] = first
+        size = 1
+        while size:
+            size -= 1
+            crop = waiting[size]
+            for at in range(bounds[crop], bounds[crop + 1]):
+                other = columns[at]
+                if label[other] < 0:
+                    label[other] = clusters
+                    if core[other]:
+                        waiting[size] = other
+                        size += 1
+        clusters += 1
+    return label
 
 
 def within(graph: sparse.csr_matrix, eps: float) -> sparse.csr_matrix:

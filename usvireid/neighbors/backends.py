@@ -129,7 +129,8 @@ def search_faiss_gpu(
 
 def _empty(values: np.ndarray, width: int) -> Candidates:
     shape = (len(values), width)
-    return Candidates(np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32), rounding_errors(values))
+    errors = rounding_errors(np.sqrt(squared_norms(values)), values.shape[1])
+    return Candidates(np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32), errors)
 
 
 def _share_rows(portion: Portion, devices: list[Device], search: Callable[[Device, int, int], None]) -> None:

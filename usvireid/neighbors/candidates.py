@@ -17,6 +17,7 @@ import numpy as np
 from usvireid.errors import UsvireidError
 from usvireid.neighbors.compiled import kernel, over_rows, worker_count
 from usvireid.neighbors.distances import UNIT_ROUNDOFF, order_keys, pair_distances, split_keys, squared_norms
+from usvireid.neighbors.selection import reach_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ ScoreBlock = Callable[[np.ndarray, int, int], np.ndarray]
 
 _LAST_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _COLUMNS_PER_STEP = 1024
+_FEW = 128
 
 
 class ReducedPrecisionError(UsvireidError):
@@ -33,26 +35,46 @@ class ReducedPrecisionError(UsvireidError):
 
 @dataclass(frozen=True)
 class Candidates:
-    """The columns of smallest score of each row, in any order.
+    """Columns of small score of each row, in any order.
 
-    `ids` is integer, N x C, without repetition in a row; `scores` is float32, N x C. Every column that is not in a row
-    has a score of at least the row's largest. `errors` is float64, N: how far a score of the row can be from the
-    squared distance.
+    Attributes:
+        ids: integer, N x C, without repetition in a row.
+        scores: float32, N x C.
+        errors: float64, N: how far a score of the row can be from the squared distance.
+        sizes: int32, N: how many columns of a row count, the first ones; None: all.
+        limits: float32, N: every column that is not in a row has a score of more than this; None: the row holds the C
+            columns of smallest score, and others may be equal to the largest of them.
     """
 
     ids: np.ndarray
     scores: np.ndarray
     errors: np.ndarray
+    sizes: np.ndarray | None = None
+    limits: np.ndarray | None = None
+
+    def completed(self) -> Candidates:
+        """The same with sizes and limits."""
+        count, width = self.ids.shape
+        sizes, limits = self.sizes, self.limits
+        if sizes is None:
+            sizes = np.full(count, width, dtype=np.int32)
+        if limits is None and width == count:
+            limits = np.full(count, np.inf, dtype=np.float32)
+        elif limits is None:
+            limits = np.nextafter(self.scores.max(axis=1), np.float32(-np.inf))
+        return Candidates(self.ids, self.scores, self.errors, sizes, limits)
 
 
-def rounding_errors(values: np.ndarray) -> np.ndarray:
+def rounding_errors(lengths: np.ndarray, columns: int) -> np.ndarray:
     """How far a score |x|^2 + |y|^2 - 2<x, y> in float32 can be from the squared distance, for each row (float64, N).
 
     The textbook bounds for the inner product and the two norms, each summed in any order, with |y| at most the largest
     length of all rows; the last term is for products too small for float32.
+
+    Args:
+        lengths: of the rows, float64, N.
+        columns: numbers in a row.
     """
-    columns = values.shape[1]
-    lengths = np.sqrt(squared_norms(values))
     reach = (lengths + lengths.max(initial=0.0)) ** 2
     errors: np.ndarray = (1.5 * columns + 8) * UNIT_ROUNDOFF * reach + columns * 2.0**-125
     return errors
@@ -65,7 +87,7 @@ def nearest(
 
     Args:
         values: float32, N x D.
-        candidates: at least k columns for each row.
+        candidates: rows of fewer than k columns, or that may miss one, are searched again.
         k: columns wanted, at most N.
         scores: makes the scores of any rows against any columns; called only where rows have to be searched again.
         block_bytes: bound on temporary memory.
@@ -76,13 +98,18 @@ def nearest(
     Raises:
         ReducedPrecisionError: a score is farther from its distance than the candidates' errors say.
     """
+    candidates = candidates.completed()
     count, width = candidates.ids.shape
     keys = np.empty((count, k), dtype=np.uint64)
     certain = np.empty(count, dtype=bool)
-    step = max(1, block_bytes // (64 * width))
-    for start in range(0, count, step):
-        rows = np.arange(start, min(start + step, count))
-        keys[rows], certain[rows] = _among(values, rows, candidates, k)
+    step = max(1, block_bytes // (64 * width * worker_count()))
+
+    def choose(start: int, stop: int) -> None:
+        for low in range(start, stop, step):
+            high = min(low + step, stop)
+            keys[low:high], certain[low:high] = _among(values, candidates, k, low, high)
+
+    over_rows(count, choose)
     again = np.flatnonzero(~certain)
     if len(again):
         logger.debug("%d of %d rows are searched again: near-equal distances at column %d", len(again), count, k)
@@ -99,36 +126,95 @@ def nearest_of_rows(
     return ids, distances
 
 
-def _among(values: np.ndarray, rows: np.ndarray, candidates: Candidates, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted keys (R x k) out of the candidates, and which rows are certain to miss nothing (bool, R)."""
-    ids, scores, errors = candidates.ids[rows], candidates.scores[rows], candidates.errors[rows]
-    kth = np.partition(scores, k - 1, axis=1)[:, k - 1].astype(np.float64)
-    near = scores <= (kth + 2 * errors)[:, None]
-    certain = ~near.all(axis=1) | (ids.shape[1] == len(values))
-    at, column = np.nonzero(near)
-    near_ids = ids[at, column]
-    distances = pair_distances(values, rows[at], near_ids)
-    _expect_small_errors(distances, scores[at, column], errors[at])
-    keys = np.full(ids.shape, _LAST_KEY, dtype=np.uint64)
-    keys[at, column] = order_keys(distances, near_ids)
-    keys.sort(axis=1)
-    return keys[:, :k], certain
+def _among(values: np.ndarray, candidates: Candidates, k: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted keys (R x k) of the rows start..stop out of their candidates, and which are certain to miss nothing."""
+    ids, scores, errors, sizes, limits = (
+        part[start:stop]
+        for part in (candidates.ids, candidates.scores, candidates.errors, candidates.sizes, candidates.limits)
+        if part is not None
+    )
+    bounds, certain = np.zeros(len(ids) + 1, dtype=np.int64), np.empty(len(ids), dtype=bool)
+    rows, near_ids, near_scores = _near_kth(ids, scores, errors, sizes, limits, k, bounds, certain)
+    distances = pair_distances(values, rows + start, near_ids, threads=False)
+    wrong = _first_wrong(distances, near_scores, rows, errors)
+    if wrong >= 0:
+        _refuse(abs(float(distances[wrong]) - float(near_scores[wrong])), errors[rows[wrong]])
+    keys = np.empty((len(ids), k), dtype=np.uint64)
+    _first_of_each(order_keys(distances, near_ids), bounds, keys)
+    return keys, certain
 
 
-def _expect_small_errors(distances: np.ndarray, scores: np.ndarray, errors: np.ndarray) -> None:
-    off = np.abs(distances.astype(np.float64) - scores)
-    wrong = np.flatnonzero(~(off <= errors))
-    if len(wrong):
-        first = wrong[0]
-        raise ReducedPrecisionError(
-            f"k-NN: a distance is off by {off[first]:.2g} where its arithmetic allows {errors[first]:.2g}; something "
-            "switches on reduced precision (NVIDIA_TF32_OVERRIDE=1?): unset it, or use the back end torch-cpu."
-        )
+@kernel
+def _near_kth(
+    ids: np.ndarray,
+    scores: np.ndarray,
+    errors: np.ndarray,
+    sizes: np.ndarray,
+    limits: np.ndarray,
+    k: int,
+    bounds: np.ndarray,
+    certain: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What may be among the k nearest of a row: row, id and score, row after row; `bounds`, `certain` are filled."""
+    count, width = scores.shape
+    rows = np.empty(count * width, dtype=np.int64)
+    near_ids = np.empty(count * width, dtype=np.int64)
+    near_scores = np.empty(count * width, dtype=np.float32)
+    used = 0
+    for row in range(count):
+        found = scores[row, : sizes[row]]
+        # Whatever is not in the row is then farther than k of those that are.
+        certain[row] = (found <= limits[row] - 2 * errors[row]).sum() >= k
+        if certain[row]:
+            limit = min(reach_of(found, k, -2 * errors[row]) + 2 * errors[row], limits[row])
+            for place in range(found.size):
+                rows[used] = row
+                near_ids[used] = ids[row, place]
+                near_scores[used] = found[place]
+                used += found[place] <= limit
+        bounds[row + 1] = used
+    return rows[:used], near_ids[:used], near_scores[:used]
+
+
+@kernel
+def _first_wrong(distances: np.ndarray, scores: np.ndarray, rows: np.ndarray, errors: np.ndarray) -> int:
+    """The first pair whose score is farther from its distance than the error of its row, or -1."""
+    for pair in range(len(rows)):
+        if not abs(np.float64(distances[pair]) - np.float64(scores[pair])) <= errors[rows[pair]]:
+            return pair
+    return -1
+
+
+@kernel
+def _first_of_each(found: np.ndarray, bounds: np.ndarray, keys: np.ndarray) -> None:
+    """The smallest keys of each row (found[bounds[row]:bounds[row + 1]]), ascending.
+
+    Of few keys, a key's place is the number of smaller ones: that is faster than sorting. No key stands there twice.
+    """
+    for row in range(len(keys)):
+        mine = found[bounds[row] : bounds[row + 1]]
+        if mine.size > _FEW:
+            mine.sort()
+            keys[row] = mine[: keys.shape[1]]
+            continue
+        for at in range(mine.size):
+            place = 0
+            for other in range(mine.size):
+                place += mine[other] < mine[at]
+            if place < keys.shape[1]:
+                keys[row, place] = mine[at]
+
+
+def _refuse(off: float, error: float) -> None:
+    raise ReducedPrecisionError(
+        f"k-NN: a distance is off by {off:.2g} where its arithmetic allows {error:.2g}; something "
+        "switches on reduced precision (NVIDIA_TF32_OVERRIDE=1?): unset it, or use the back end torch-cpu."
+    )
 
 
 def _among_all(values: np.ndarray, rows: np.ndarray, k: int, score: ScoreBlock, block_bytes: int) -> np.ndarray:
     """Sorted keys (R x k) out of all columns; each thread has rows of its own."""
-    errors = rounding_errors(values)[rows]
+    errors = rounding_errors(np.sqrt(squared_norms(values)), values.shape[1])[rows]
     keys = np.empty((len(rows), k), dtype=np.uint64)
     step = max(1, block_bytes // (64 * _COLUMNS_PER_STEP * worker_count()))
 

@@ -38,14 +38,38 @@ def pair_distances(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, *,
 def _pair_distances(
     values: np.ndarray, rows: np.ndarray, columns: np.ndarray, out: np.ndarray, start: int, stop: int
 ) -> None:
-    for pair in range(start, stop):
-        one = values[rows[pair]]
-        other = values[columns[pair]]
-        total = 0.0
-        for d in range(one.size):
-            difference = np.float64(one[d]) - np.float64(other[d])
-            total += difference * difference
-        out[pair] = np.float32(total)
+    """Four pairs of a row at a time, so that the processor waits for memory less.
+
+    Where there are fewer, one of them fills the gaps: what is compiled for another number might round differently.
+    """
+    own = np.empty(values.shape[1], dtype=np.float64)
+    row = -1
+    pair = start
+    while pair < stop:
+        if rows[pair] != row:
+            row = rows[pair]
+            own[:] = values[row]
+        size = 1
+        while size < 4 and pair + size < stop and rows[pair + size] == row:
+            size += 1
+        last = pair + size - 1
+        one, two = values[columns[pair]], values[columns[min(pair + 1, last)]]
+        three, four = values[columns[min(pair + 2, last)]], values[columns[last]]
+        total_one = total_two = total_three = total_four = 0.0
+        for d in range(own.size):
+            difference = own[d] - np.float64(one[d])
+            total_one += difference * difference
+            difference = own[d] - np.float64(two[d])
+            total_two += difference * difference
+            difference = own[d] - np.float64(three[d])
+            total_three += difference * difference
+            difference = own[d] - np.float64(four[d])
+            total_four += difference * difference
+        out[last] = np.float32(total_four)
+        out[min(pair + 2, last)] = np.float32(total_three)
+        out[min(pair + 1, last)] = np.float32(total_two)
+        out[pair] = np.float32(total_one)
+        pair += size
 
 
 def order_keys(distances: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -61,6 +85,17 @@ def split_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def squared_norms(values: np.ndarray) -> np.ndarray:
-    """Squared lengths of the rows, float64."""
-    squares: np.ndarray = np.einsum("nd,nd->n", values, values, dtype=np.float64)
-    return squares
+    """Squared lengths of the rows (float32, N x D), float64."""
+    out = np.empty(len(values), dtype=np.float64)
+    over_rows(len(values), lambda start, stop: _squared_norms(values, out, start, stop))
+    return out
+
+
+@reordering_kernel
+def _squared_norms(values: np.ndarray, out: np.ndarray, start: int, stop: int) -> None:
+    for row in range(start, stop):
+        one = values[row]
+        total = 0.0
+        for d in range(one.size):
+            total += np.float64(one[d]) * np.float64(one[d])
+        out[row] = total

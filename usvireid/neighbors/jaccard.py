@@ -81,7 +81,7 @@ def _memberships(ranks: np.ndarray, values: np.ndarray, k1: int) -> Rows:
 
 
 def _reciprocal(ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """recip(i, columns of ranks): ids (int32, N x columns, ascending) and how many of them count (int32, N)."""
+    """recip(i, columns of ranks): ids (int32, N x columns, as ranked) and how many of them count (int32, N)."""
     ids = np.empty_like(ranks)
     sizes = np.empty(len(ranks), dtype=np.int32)
     over_rows(len(ranks), lambda start, stop: kernels.reciprocal(ranks, ids, sizes, start, stop))

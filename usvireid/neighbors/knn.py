@@ -13,9 +13,9 @@ from usvireid.errors import DataError, UsageError
 from usvireid.neighbors import probe
 from usvireid.neighbors.backends import FAISS_GPU_LARGEST_WIDTH, torch_scores
 from usvireid.neighbors.candidates import Candidates, ReducedPrecisionError, nearest
-from usvireid.neighbors.coarse import coarse_errors, coarse_width
+from usvireid.neighbors.coarse import Coarse, coarse, float32_is_slow, leaves_few
 from usvireid.neighbors.distances import squared_norms
-from usvireid.neighbors.shared import FAISS_CPU, FAISS_GPU, TORCH_CPU, TORCH_CUDA, shared_search
+from usvireid.neighbors.shared import FAISS_CPU, FAISS_GPU, TORCH_CPU, TORCH_CUDA, candidate_width, shared_search
 from usvireid.neighbors.tensors import full_float32, one_thread_each
 
 logger = logging.getLogger(__name__)
@@ -120,11 +120,6 @@ def knn(
     raise failure
 
 
-def _width(k: int) -> int:
-    """Candidates to ask a back end for: enough that ties at the k-th place rarely need a second search."""
-    return k + k // 2 + 8
-
-
 def checked_values(values: np.ndarray) -> np.ndarray:
     """The same values as contiguous float32.
 
@@ -166,7 +161,7 @@ def choose_backend(backend: str, device: str, k: int) -> tuple[str, list[int]]:
         raise UsageError(f"the k-NN back end {backend} needs a CUDA GPU, and {why}; use auto or torch-cpu.")
     if backend == TORCH_CUDA:
         return backend, gpus
-    fits = _width(k) <= FAISS_GPU_LARGEST_WIDTH
+    fits = candidate_width(k) <= FAISS_GPU_LARGEST_WIDTH
     if fits and probe.faiss_gpus() > max(gpus):
         return FAISS_GPU, gpus
     if backend == FAISS_GPU:
@@ -195,10 +190,9 @@ def _searches(
     values: np.ndarray, k: int, backend: str, gpus: list[int], block_bytes: int
 ) -> Iterator[Callable[[], Candidates]]:
     """The searches of a back end, each to be tried if the one before is found to be imprecise."""
-    width = min(_width(k), len(values))
 
-    def search(kind: str, width: int = width, coarse: np.ndarray | None = None) -> Callable[[], Candidates]:
-        return lambda: shared_search(values, width, kind, gpus, block_bytes, coarse)
+    def search(kind: str, halved: Coarse | None = None) -> Callable[[], Candidates]:
+        return lambda: shared_search(values, k, kind, gpus, block_bytes, halved)
 
     if backend == FAISS_GPU:
         yield search(FAISS_GPU)
@@ -207,8 +201,8 @@ def _searches(
     if backend == FAISS_CPU:
         yield search(FAISS_CPU)
     if backend == TORCH_CPU:
-        errors = coarse_errors(values)
-        coarse = coarse_width(values, k, errors)
-        if coarse is not None:
-            yield search(TORCH_CPU, min(coarse, len(values)), errors)
+        if float32_is_slow(values):
+            halved = coarse(values)
+            if leaves_few(halved, k):
+                yield search(TORCH_CPU, halved)
         yield search(TORCH_CPU)
