@@ -151,7 +151,7 @@ def memberships(
             entries[at] /= total
         sizes[row - start] = size
         used += size
-    return sizes, columns[:used].copy(), entries[:used].copy()
+    return sizes, columns[:used], entries[:used]
 
 
 @kernel
@@ -191,7 +191,7 @@ def mean_memberships(
         size = kept - used
         sizes[row - start] = size
         used += size
-    return sizes, mean_columns[:used].copy(), mean_entries[:used].copy()
+    return sizes, mean_columns[:used], mean_entries[:used]
 
 
 @kernel
