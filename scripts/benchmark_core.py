@@ -50,8 +50,9 @@ PARTS_HEAD = "step | size | ours s | reference s | ratio | equal"
 CURVE_HEAD = "crops | k-NN s (CPU s) | Jaccard s | DBSCAN s | peak GiB | beyond interpreter GiB | clusters"
 EXPLANATION = """Reference: the same definition with dense N x N matrices and a Python loop over the rows, as published
 implementations have it (`scripts/benchmark_reference.py`). Both run in one process, one after the other. Kernels are
-compiled before the clock starts. Ours are medians of five runs, the reference is run once. CPU s is the processor time over all threads. Peak is the largest resident memory of
-the whole process during a step, features and interpreter included.
+compiled before the clock starts. Ours are medians of five runs; the reference, which takes long, is run once. CPU s is
+the processor time over all threads. Peak is the largest resident memory of the whole process during a step, features
+and interpreter included.
 
 Labels: some pairs have a distance of eps exactly (with k2 = 6, sharing just 4 of the first neighbours gives 1/2). Ours
 count as neighbours at that eps; the float32 sums of the reference put them on either side by chance, so for the

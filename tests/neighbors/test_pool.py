@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from usvireid.neighbors.candidates import _first_of_each
 from usvireid.neighbors.halves import search_halves
-from usvireid.neighbors.pool import most_near, room_for
+from usvireid.neighbors.pool import cut_of, most_near, room_for
 from usvireid.neighbors.selection import reach_of
 
 
@@ -79,3 +79,12 @@ def test_first_keys_in_order(size):
     expected = np.stack([np.sort(found[n * size : (n + 1) * size])[:3] for n in range(3)])
     _first_of_each(found.copy(), bounds, keys)
     assert np.array_equal(keys, expected)
+
+
+@given(limit=st.floats(0, 2.0**99, width=32), score=st.floats(-(2.0**99), 2.0**99, width=32))
+def test_cuts_of_bits_are_limits(limit, score):
+    half = np.array([score], dtype=np.float32).view(np.uint32) >> 16 << 16
+    bits = np.int16((half.astype(np.uint32) >> 16).astype(np.uint16).view(np.int16)[0])
+    assert (bits < cut_of(np.float32(limit))) == (half.view(np.float32)[0] <= np.float32(limit))
+    assert bits < cut_of(np.float32(np.inf))
+    assert not bits < cut_of(np.float32(-np.inf))

@@ -40,10 +40,11 @@ class Candidates:
     Attributes:
         ids: integer, N x C, without repetition in a row.
         scores: float32, N x C.
-        errors: float64, N: how far a score of the row can be from the squared distance.
+        errors: float64, N: a score s can be off the squared distance by this and `relative` |s|.
         sizes: int32, N: how many columns of a row count, the first ones; None: all.
         limits: float32, N: every column that is not in a row has a score of more than this; None: the row holds the C
             columns of smallest score, and others may be equal to the largest of them.
+        relative: the share of a score that it can be off by beside `errors`.
     """
 
     ids: np.ndarray
@@ -51,6 +52,7 @@ class Candidates:
     errors: np.ndarray
     sizes: np.ndarray | None = None
     limits: np.ndarray | None = None
+    relative: float = 0.0
 
     def completed(self) -> Candidates:
         """The same with sizes and limits."""
@@ -62,7 +64,7 @@ class Candidates:
             limits = np.full(count, np.inf, dtype=np.float32)
         elif limits is None:
             limits = np.nextafter(self.scores.max(axis=1), np.float32(-np.inf))
-        return Candidates(self.ids, self.scores, self.errors, sizes, limits)
+        return Candidates(self.ids, self.scores, self.errors, sizes, limits, self.relative)
 
 
 def rounding_errors(lengths: np.ndarray, columns: int) -> np.ndarray:
@@ -134,11 +136,13 @@ def _among(values: np.ndarray, candidates: Candidates, k: int, start: int, stop:
         if part is not None
     )
     bounds, certain = np.zeros(len(ids) + 1, dtype=np.int64), np.empty(len(ids), dtype=bool)
-    rows, near_ids, near_scores = _near_kth(ids, scores, errors, sizes, limits, k, bounds, certain)
+    relative = candidates.relative
+    rows, near_ids, near_scores = _near_kth(ids, scores, errors, relative, sizes, limits, k, bounds, certain)
     distances = pair_distances(values, rows + start, near_ids, threads=False)
-    wrong = _first_wrong(distances, near_scores, rows, errors)
+    wrong = _first_wrong(distances, near_scores, rows, errors, relative)
     if wrong >= 0:
-        _refuse(abs(float(distances[wrong]) - float(near_scores[wrong])), errors[rows[wrong]])
+        allowed = errors[rows[wrong]] + relative * abs(float(near_scores[wrong]))
+        _refuse(abs(float(distances[wrong]) - float(near_scores[wrong])), allowed)
     keys = np.empty((len(ids), k), dtype=np.uint64)
     _first_of_each(order_keys(distances, near_ids), bounds, keys)
     return keys, certain
@@ -149,6 +153,7 @@ def _near_kth(
     ids: np.ndarray,
     scores: np.ndarray,
     errors: np.ndarray,
+    relative: float,
     sizes: np.ndarray,
     limits: np.ndarray,
     k: int,
@@ -164,9 +169,11 @@ def _near_kth(
     for row in range(count):
         found = scores[row, : sizes[row]]
         # Whatever is not in the row is then farther than k of those that are.
-        certain[row] = (found <= limits[row] - 2 * errors[row]).sum() >= k
+        sure = (limits[row] * (1 - relative) - 2 * errors[row]) / (1 + relative)
+        certain[row] = (found <= sure).sum() >= k
         if certain[row]:
-            limit = min(reach_of(found, k, -2 * errors[row]) + 2 * errors[row], limits[row])
+            reach = max(reach_of(found, k, -2 * errors[row]), 0.0)
+            limit = min((reach * (1 + relative) + 2 * errors[row]) / (1 - relative), limits[row])
             for place in range(found.size):
                 rows[used] = row
                 near_ids[used] = ids[row, place]
@@ -177,10 +184,13 @@ def _near_kth(
 
 
 @kernel
-def _first_wrong(distances: np.ndarray, scores: np.ndarray, rows: np.ndarray, errors: np.ndarray) -> int:
-    """The first pair whose score is farther from its distance than the error of its row, or -1."""
+def _first_wrong(
+    distances: np.ndarray, scores: np.ndarray, rows: np.ndarray, errors: np.ndarray, relative: float
+) -> int:
+    """The first pair whose score is farther from its distance than it can be, or -1."""
     for pair in range(len(rows)):
-        if not abs(np.float64(distances[pair]) - np.float64(scores[pair])) <= errors[rows[pair]]:
+        score = np.float64(scores[pair])
+        if not abs(np.float64(distances[pair]) - score) <= errors[rows[pair]] + relative * abs(score):
             return pair
     return -1
 

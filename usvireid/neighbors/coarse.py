@@ -21,7 +21,11 @@ from usvireid.neighbors.tensors import as_tensor
 
 logger = logging.getLogger(__name__)
 
-_UNIT_ROUNDOFF = 2.0**-8
+RELATIVE = 1.01 * 2.0**-8
+"""The share of a product that rounding it to bfloat16 takes or adds at most."""
+_PIECES = 3
+_MULTIPLE = 32
+"""What processors multiply at a time."""
 _WORTH_IT = 2e10
 """Products of fewer terms in all (N x N x D) take less time than finding out."""
 _FASTER = 1.5
@@ -33,44 +37,60 @@ _ROOM = 1.25
 
 @dataclass(frozen=True)
 class Coarse:
-    """Rows in bfloat16, about a point near their mean: distances stay what they are, and shorter rows have smaller errors.
+    """Two tables in bfloat16 whose inner products are the squared distances of their rows, nearly.
+
+    With x^ a row about a point near the mean of all, rounded, and |x|^2 its squared length before rounding as a sum of
+    three numbers of bfloat16 (n): (-2 x^, n, 1) and (x^, 1, n). Rows are taken about a point because distances stay
+    what they are and shorter rows have smaller errors; and where the products are distances, rounding them costs the
+    more the farther away something is.
 
     Attributes:
-        rows: bfloat16, N x D.
-        norms: float32, N; squared lengths before rounding.
-        errors: float64, N; how far a score |x|^2 + |y|^2 - 2<x, y>, its product of rows as they are here and rounded to
-            bfloat16 in its turn, can be from the squared distance.
+        left: bfloat16, N x P; P is D + 6, filled up with zeros to a multiple of 32.
+        right: likewise.
+        errors: float64, N; a product s, rounded to bfloat16, is off the squared distance by at most this and
+            `RELATIVE` |s|.
     """
 
-    rows: torch.Tensor
-    norms: np.ndarray
+    left: torch.Tensor
+    right: torch.Tensor
     errors: np.ndarray
 
 
 def coarse(values: np.ndarray) -> Coarse:
     """Values (float32, N x D) rounded, about the mean of a sample: any point near it serves.
 
-    With x^ the rounded row and r = |x - x^|: the product of the rounded rows is off by at most r_x |y^| + |x| r_y, and
-    rounding the product itself adds 2^-8 of it. The rest is as in float32.
+    With r = |x - x^|, the product of the rounded rows is off by at most r_x |y^| + |x| r_y. The rest is as in float32.
     """
     count, columns = values.shape
     point = values[:: max(1, count // _SAMPLE_OF_MEAN)].mean(axis=0, dtype=np.float64).astype(np.float32)
-    rows = torch.empty((count, columns), dtype=torch.bfloat16)
+    width = -(-(columns + 2 * _PIECES) // _MULTIPLE) * _MULTIPLE
+    left, right = (torch.zeros((count, width), dtype=torch.bfloat16) for _ in range(2))
     squares, rounded, lost = (np.empty(count, dtype=np.float64) for _ in range(3))
 
     def fill(start: int, stop: int) -> None:
         for low in range(start, stop, _ROWS_AT_A_TIME):
             part = slice(low, min(low + _ROWS_AT_A_TIME, stop))
-            torch.sub(as_tensor(values[part]), torch.from_numpy(point), out=rows[part])
-            halves = rows[part].view(torch.uint16).numpy()
+            torch.sub(as_tensor(values[part]), torch.from_numpy(point), out=right[part, :columns])
+            torch.mul(right[part, :columns], -2, out=left[part, :columns])
+            halves = right[part].view(torch.int16).numpy()
             _lengths(values[part], point, halves, squares[part], rounded[part], lost[part])
+            pieces = _pieces(torch.from_numpy(squares[part]))
+            left[part, columns : columns + _PIECES] = right[part, columns + _PIECES : columns + 2 * _PIECES] = pieces
+            left[part, columns + _PIECES : columns + 2 * _PIECES] = right[part, columns : columns + _PIECES] = 1
 
     over_rows(count, fill)
     lengths, rounded, lost = np.sqrt(squares), np.sqrt(rounded), np.sqrt(lost)
-    longest = rounded.max(initial=0.0)
-    product = lost * longest + lengths * lost.max(initial=0.0) + 1.01 * _UNIT_ROUNDOFF * rounded * longest
-    errors = 2 * product + 1.02 * rounding_errors(lengths, columns)
-    return Coarse(rows, squares.astype(np.float32), errors)
+    product = lost * rounded.max(initial=0.0) + lengths * lost.max(initial=0.0)
+    return Coarse(left, right, 2 * product + 1.1 * rounding_errors(lengths, width))
+
+
+def _pieces(numbers: torch.Tensor) -> torch.Tensor:
+    """Float64 numbers as sums of three of bfloat16, N x 3: to within 2^-24 of each."""
+    pieces = []
+    for _ in range(_PIECES):
+        pieces.append(numbers.to(torch.bfloat16))
+        numbers = numbers - pieces[-1].double()
+    return torch.stack(pieces, dim=1)
 
 
 @reordering_kernel
@@ -83,12 +103,12 @@ def _lengths(
     lost: np.ndarray,
 ) -> None:
     """Squared lengths of the rows about a point, of these as rounded (the bits of bfloat16), and of the rest."""
-    bits = np.empty(point.size, dtype=np.uint32)
+    bits = np.empty(point.size, dtype=np.int32)
     half = bits.view(np.float32)
     for row in range(len(values)):
         one, its_half = values[row], halves[row]
         for d in range(bits.size):
-            bits[d] = np.uint32(its_half[d]) << np.uint32(16)
+            bits[d] = np.int32(its_half[d]) << np.int32(16)
         whole = kept = rest = 0.0
         for d in range(bits.size):
             exact = np.float64(one[d]) - np.float64(point[d])
@@ -108,14 +128,14 @@ def leaves_few(halved: Coarse, k: int) -> bool:
     """Whether few enough columns come in question for a row, by a sample of rows. The choice affects the time only.
 
     Args:
-        halved: N rows; what is within two errors of a row's k-th score comes in question.
+        halved: N rows; what may be as near as a row's k-th smallest score comes in question.
         k: neighbours wanted, at most N.
     """
-    rows = np.linspace(0, len(halved.norms) - 1, _SAMPLE).astype(np.int64)
-    products = torch.mm(halved.rows[torch.from_numpy(rows)], halved.rows.T).float().numpy()
-    scores = halved.norms[rows][:, None] + halved.norms - 2 * products
+    rows = np.linspace(0, len(halved.errors) - 1, _SAMPLE).astype(np.int64)
+    scores = torch.mm(halved.left[torch.from_numpy(rows)], halved.right.T).float().numpy()
     kth = np.partition(scores, k - 1, axis=1)[:, k - 1]
-    most = int((scores <= (kth + 2 * halved.errors[rows])[:, None]).sum(axis=1).max())
+    limits = (1 + 2 * RELATIVE) * kth + 2 * halved.errors[rows]
+    most = int((scores <= limits[:, None]).sum(axis=1).max())
     logger.debug("bfloat16 leaves up to %d candidates of a row", most)
     return _ROOM * most <= most_near(k)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from usvireid.neighbors.candidates import rounding_errors
-from usvireid.neighbors.coarse import Coarse
+from usvireid.neighbors.coarse import RELATIVE, Coarse
 from usvireid.neighbors.compiled import worker_count
 from usvireid.neighbors.distances import squared_norms
 from usvireid.neighbors.pool import Pool
@@ -25,13 +25,27 @@ _BYTES = 4
 
 @dataclass(frozen=True)
 class _Search:
-    """What the threads of a search share. Who offers a block holds the locks of its two bands."""
+    """What the threads of a search share. Who offers a block holds the locks of its two bands.
 
-    tensor: torch.Tensor
+    Attributes:
+        left: rows of the blocks; the products with `right` are inner products in float32, distances in bfloat16.
+        right: columns of the blocks.
+        norms: squared lengths, float32, for inner products.
+    """
+
+    left: torch.Tensor
+    right: torch.Tensor
     norms: np.ndarray
     best: Pool
     band: int
     locks: list[threading.Lock]
+
+    def offer(self, block: torch.Tensor, top: int, left: int) -> None:
+        """Offer a block to its rows and columns."""
+        if block.dtype == torch.bfloat16:
+            self.best.offer_halves(block.view(torch.int16).numpy(), top, left)
+        else:
+            self.best.offer_products(block.numpy(), self.norms, top, left)
 
 
 def search_halves(
@@ -60,11 +74,12 @@ def search_halves(
     band = band or band_of(block_bytes)
     locks = [threading.Lock() for _ in range(0, len(values), band)]
     if coarse is None:
-        squares = squared_norms(values)
-        errors = rounding_errors(np.sqrt(squares), values.shape[1])
-        search = _Search(as_tensor(values), squares.astype(np.float32), Pool.empty(k, errors), band, locks)
+        tensor, squares = as_tensor(values), squared_norms(values)
+        best = Pool.empty(k, rounding_errors(np.sqrt(squares), values.shape[1]))
+        search = _Search(tensor, tensor, squares.astype(np.float32), best, band, locks)
     else:
-        search = _Search(coarse.rows, coarse.norms, Pool.empty(k, coarse.errors), band, locks)
+        best = Pool.empty(k, coarse.errors, RELATIVE)
+        search = _Search(coarse.left, coarse.right, np.empty(0, dtype=np.float32), best, band, locks)
     blocks = iter(list(_blocks(len(locks)))[share[0] :: share[1]])
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(_work, search, blocks) for _ in range(workers)]:
@@ -91,15 +106,14 @@ def _blocks(bands: int) -> Iterator[tuple[int, int]]:
 def _work(search: _Search, blocks: Iterator[tuple[int, int]]) -> None:
     """Compute and offer the next block as long as there is one; the threads share the iterator."""
     band = search.band
-    buffer = torch.empty(band * band, dtype=search.tensor.dtype)
+    buffer = torch.empty(band * band, dtype=search.left.dtype)
     for upper, lower in blocks:
-        rows, columns = (search.tensor[at * band : (at + 1) * band] for at in (upper, lower))
+        rows, columns = search.left[upper * band : (upper + 1) * band], search.right[lower * band : (lower + 1) * band]
         block = buffer[: len(rows) * len(columns)].view(len(rows), len(columns))
         torch.mm(rows, columns.T, out=block)
-        products = (block.view(torch.uint16) if block.dtype == torch.bfloat16 else block).numpy()
         with search.locks[upper]:
             if upper == lower:
-                search.best.offer(products, search.norms, upper * band, lower * band)
+                search.offer(block, upper * band, lower * band)
                 continue
             with search.locks[lower]:
-                search.best.offer(products, search.norms, upper * band, lower * band)
+                search.offer(block, upper * band, lower * band)

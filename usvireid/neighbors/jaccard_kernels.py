@@ -266,6 +266,8 @@ def distances(
     The shared columns of a pair are added in the order of the earlier row.
     """
     count = len(bounds) - 1
+    # What S is at a distance of eps, less more than all rounding.
+    least = 2 * (1 - np.float64(eps)) / (2 - np.float64(eps)) - 1e-6
     overlap = np.zeros(count, dtype=np.float64)
     touched = np.empty(count + 1, dtype=np.int32)
     sizes = np.empty(stop - start, dtype=np.int64)
@@ -282,7 +284,8 @@ def distances(
         size = 0
         for at in range(met):
             other = touched[at]
-            if _distance(overlap[other]) <= eps:
+            # Few get as far as the division.
+            if overlap[other] >= least and _distance(overlap[other]) <= eps:
                 near_columns[used + size] = other
                 size += 1
             else:

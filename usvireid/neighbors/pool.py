@@ -1,8 +1,8 @@
-"""The columns of every row that may be among its k nearest, and the compiled loop that offers a block of products.
+"""The columns of every row that may be among its k nearest, and the compiled loops that offer them a block of scores.
 
-With scores that are off by at most an error e, whatever is among the k nearest has a score of at most the k-th smallest
-plus 2e. So that is the limit for columns that come later, and each time a row is full, what has meanwhile turned out to
-be above it is dropped: an addition is cheap, and a selection comes rarely.
+Whatever is among the k nearest has a score of at most the k-th smallest, and what it may be off by twice over. So that
+is the limit for columns that come later, and each time a row is full, what has meanwhile turned out to be above it is
+dropped: an addition is cheap, and a selection comes rarely.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from usvireid.neighbors.compiled import kernel, over_rows
 from usvireid.neighbors.selection import reach_of
 
 _STRIP = 1024
-"""Products of a row that are scored together; a multiple of the 8 marks that are looked at together."""
+"""Scores of a row that are looked at together; a multiple of the 8 marks that are looked at together."""
+_NOTHING = np.int16(-(2**15))
+"""The cut of a row that was given up: no bits are below it."""
 
 
 def room_for(k: int) -> int:
@@ -39,9 +41,11 @@ class Pool:
         scores: float32, N x R; the first `sizes` of a row count.
         ids: int32, N x R; the columns.
         sizes: int32, N.
-        limits: float32, N; columns that a row was offered and does not hold have larger scores. Infinity while a row
-            was never full, -infinity where it was given up.
-        errors: float64, N; how far a score of the row can be from the squared distance.
+        limits: float32, N, at least 0; columns that a row was offered and does not hold have larger scores. Infinity
+            while nothing is known, -infinity where a row was given up.
+        cuts: int16, N; the bits of a score in bfloat16 that is within the limit are below.
+        errors: float64, N; a score s can be off the squared distance by this and `relative` |s|.
+        relative: the share of a score that it can be off by beside that.
     """
 
     k: int
@@ -49,10 +53,12 @@ class Pool:
     ids: np.ndarray
     sizes: np.ndarray
     limits: np.ndarray
+    cuts: np.ndarray
     errors: np.ndarray
+    relative: float
 
     @classmethod
-    def empty(cls, k: int, errors: np.ndarray) -> Pool:
+    def empty(cls, k: int, errors: np.ndarray, relative: float = 0.0) -> Pool:
         """Nothing yet."""
         count, room = len(errors), room_for(k)
         return cls(
@@ -61,22 +67,27 @@ class Pool:
             np.empty((count, room), dtype=np.int32),
             np.zeros(count, dtype=np.int32),
             np.full(count, np.inf, dtype=np.float32),
+            np.full(count, cut_of(np.float32(np.inf)), dtype=np.int16),
             errors,
+            relative,
         )
 
-    def offer(self, products: np.ndarray, norms: np.ndarray, top: int, left: int) -> None:
+    def offer_products(self, products: np.ndarray, norms: np.ndarray, top: int, left: int) -> None:
         """Offer the columns of a block to its rows and, off the diagonal, the rows to its columns.
 
         Nothing else may use these rows and columns meanwhile.
 
         Args:
-            products: inner products, R x C; float32, or uint16: the bits of bfloat16.
+            products: inner products, float32, R x C.
             norms: squared lengths of all rows, float32.
             top: the first row of the block.
             left: its first column; equal to `top` for a block on the diagonal, which is square.
         """
-        bits, shift = (products, 16) if products.dtype == np.uint16 else (products.view(np.uint32), 0)
-        _offer(bits, np.uint32(shift), norms, top, left, *self._arrays)
+        _offer_products(products, norms, top, left, *self._arrays)
+
+    def offer_halves(self, halves: np.ndarray, top: int, left: int) -> None:
+        """The same with scores instead of products: int16, R x C, the bits of bfloat16."""
+        _offer_halves(halves, top, left, *self._arrays)
 
     @property
     def found(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -89,17 +100,38 @@ class Pool:
 
     def candidates(self) -> Candidates:
         """What there is, as a search delivers it."""
-        return Candidates(self.ids, self.scores, self.errors, self.sizes, self.limits)
+        return Candidates(self.ids, self.scores, self.errors, self.sizes, self.limits, self.relative)
 
     @property
-    def _arrays(self) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        return self.k, self.scores, self.ids, self.sizes, self.limits, self.errors
+    def _arrays(self) -> _Arrays:
+        return self.k, self.scores, self.ids, self.sizes, self.limits, self.cuts, self.errors, self.relative
+
+
+_Arrays = tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
 
 
 @kernel
-def _limit(scores: np.ndarray, k: int, error: float) -> np.float32:
-    """What a score must not exceed, given some scores of the row, at least k."""
-    exact = reach_of(scores, k, -2 * error) + 2 * error
+def cut_of(limit: np.float32) -> np.int16:
+    """One more than the bits of the largest bfloat16 that is not above a limit (at least 0, or -infinity: nothing is).
+
+    Bits of positive numbers sort as the numbers do, as integers; those of negative ones are negative.
+    """
+    if limit < 0:
+        return _NOTHING
+    number = np.empty(1, dtype=np.float32)
+    number[0] = limit
+    return np.int16((number.view(np.int32)[0] >> 16) + 1)
+
+
+@kernel
+def _limit(scores: np.ndarray, k: int, error: float, relative: float) -> np.float32:
+    """What a score must not exceed, given some scores of the row, at least k.
+
+    The k-th nearest is at most as far as the k-th smallest score s and its error: d = s + e + r s. A column that is not
+    farther has a score t with t - e - r t <= d.
+    """
+    reach = max(reach_of(scores, k, -2 * error), 0.0)
+    exact = (reach * (1 + relative) + 2 * error) / (1 - relative)
     limit = np.float32(exact)
     return limit if limit >= exact else np.nextafter(limit, np.float32(np.inf))
 
@@ -112,11 +144,13 @@ def _prune(
     ids: np.ndarray,
     sizes: np.ndarray,
     limits: np.ndarray,
+    cuts: np.ndarray,
     errors: np.ndarray,
+    relative: float,
 ) -> None:
     """Drop what is above the limit by now."""
     size = sizes[row]
-    limit = min(limits[row], _limit(scores[row, :size], k, errors[row]))
+    limit = min(limits[row], _limit(scores[row, :size], k, errors[row], relative))
     kept = 0
     for place in range(size):
         score = scores[row, place]
@@ -125,12 +159,7 @@ def _prune(
         kept += score <= limit
     sizes[row] = kept
     limits[row] = limit if kept <= most_near(k) else np.float32(-np.inf)
-
-
-@kernel
-def _widen(products: np.ndarray, shift: np.uint32, bits: np.ndarray) -> None:
-    for c in range(bits.size):
-        bits[c] = np.uint32(products[c]) << shift
+    cuts[row] = cut_of(limits[row])
 
 
 @kernel
@@ -140,10 +169,24 @@ def _score(products: np.ndarray, own: np.float32, norms: np.ndarray, scores: np.
 
 
 @kernel
+def _widen(halves: np.ndarray, bits: np.ndarray) -> None:
+    """bfloat16 to float32, both as bits."""
+    for c in range(bits.size):
+        bits[c] = np.int32(halves[c]) << np.int32(16)
+
+
+@kernel
 def _mark(scores: np.ndarray, limit: np.float32, limits: np.ndarray, marks: np.ndarray) -> None:
     """1 where a score is within the limit of the row, plus 2 where it is within that of its column."""
     for c in range(marks.size):
         marks[c] = np.uint8(scores[c] <= limit) | np.uint8(scores[c] <= limits[c]) << np.uint8(1)
+
+
+@kernel
+def _mark_halves(halves: np.ndarray, cut: np.int16, cuts: np.ndarray, marks: np.ndarray) -> None:
+    """The same by the bits of bfloat16."""
+    for c in range(marks.size):
+        marks[c] = np.uint8(halves[c] < cut) | np.uint8(halves[c] < cuts[c]) << np.uint8(1)
 
 
 @kernel
@@ -162,9 +205,8 @@ def _collect(marks: np.ndarray, for_row: np.ndarray, for_columns: np.ndarray) ->
 
 
 @kernel
-def _offer(
+def _offer_products(
     products: np.ndarray,
-    shift: np.uint32,
     norms: np.ndarray,
     top: int,
     left: int,
@@ -173,17 +215,13 @@ def _offer(
     ids: np.ndarray,
     sizes: np.ndarray,
     limits: np.ndarray,
+    cuts: np.ndarray,
     errors: np.ndarray,
+    relative: float,
 ) -> None:
-    """`Pool.offer`; shifted to the left, the products are the bits of float32 numbers.
-
-    What has a loop of its own has no branch that depends on the numbers, for the vector units. Taking a column is
-    written out twice: a call here would cost ten times what it does.
-    """
-    count, room = products.shape[1], scores.shape[1]
+    """`Pool.offer_products`. What has a loop of its own has no branch, for the vector units."""
+    count = products.shape[1]
     theirs = limits[left : left + count] if left != top else np.full(count, -np.inf, dtype=np.float32)
-    bits = np.empty(_STRIP, dtype=np.uint32)
-    product = bits.view(np.float32)
     score = np.empty(_STRIP, dtype=np.float32)
     marks = np.zeros(_STRIP, dtype=np.uint8)
     for_row, for_columns = np.empty(_STRIP + 1, dtype=np.int32), np.empty(_STRIP + 1, dtype=np.int32)
@@ -191,10 +229,10 @@ def _offer(
         row = top + r
         for first in range(0, count, _STRIP):
             size = min(_STRIP, count - first)
-            _widen(products[r, first : first + size], shift, bits[:size])
-            _score(product[:size], norms[row], norms[left + first : left + first + size], score[:size])
+            own = norms[row]
+            _score(products[r, first : first + size], own, norms[left + first : left + first + size], score[:size])
             if limits[row] == np.inf and size >= k:
-                limits[row] = _limit(score[:size], k, errors[row])
+                limits[row] = _limit(score[:size], k, errors[row], relative)
             _mark(score[:size], limits[row], theirs[first : first + size], marks[:size])
             marks[size:] = 0
             mine, others = _collect(marks, for_row, for_columns)
@@ -205,8 +243,8 @@ def _offer(
                     scores[row, place] = score[c]
                     ids[row, place] = left + first + c
                     sizes[row] = place + 1
-                    if place + 1 == room:
-                        _prune(row, k, scores, ids, sizes, limits, errors)
+                    if place + 1 == scores.shape[1]:
+                        _prune(row, k, scores, ids, sizes, limits, cuts, errors, relative)
             for at in range(others):
                 c = for_columns[at]
                 column = left + first + c
@@ -214,8 +252,66 @@ def _offer(
                 scores[column, place] = score[c]
                 ids[column, place] = row
                 sizes[column] = place + 1
-                if place + 1 == room:
-                    _prune(column, k, scores, ids, sizes, limits, errors)
+                if place + 1 == scores.shape[1]:
+                    _prune(column, k, scores, ids, sizes, limits, cuts, errors, relative)
+
+
+@kernel
+def _offer_halves(
+    halves: np.ndarray,
+    top: int,
+    left: int,
+    k: int,
+    scores: np.ndarray,
+    ids: np.ndarray,
+    sizes: np.ndarray,
+    limits: np.ndarray,
+    cuts: np.ndarray,
+    errors: np.ndarray,
+    relative: float,
+) -> None:
+    """`Pool.offer_halves`. Only what is taken becomes float32.
+
+    What is done to a row and to a column is written out, here and above: a call would cost ten times what it does.
+    """
+    count = halves.shape[1]
+    theirs = cuts[left : left + count] if left != top else np.full(count, _NOTHING, dtype=np.int16)
+    bits = np.empty(_STRIP, dtype=np.int32)
+    score = bits.view(np.float32)
+    marks = np.zeros(_STRIP, dtype=np.uint8)
+    for_row, for_columns = np.empty(_STRIP + 1, dtype=np.int32), np.empty(_STRIP + 1, dtype=np.int32)
+    for r in range(halves.shape[0]):
+        row = top + r
+        for first in range(0, count, _STRIP):
+            size = min(_STRIP, count - first)
+            strip = halves[r, first : first + size]
+            if limits[row] == np.inf and size >= k:
+                _widen(strip, bits[:size])
+                limits[row] = _limit(score[:size], k, errors[row], relative)
+                cuts[row] = cut_of(limits[row])
+            _mark_halves(strip, cuts[row], theirs[first : first + size], marks[:size])
+            marks[size:] = 0
+            mine, others = _collect(marks, for_row, for_columns)
+            for at in range(mine):
+                c = for_row[at]
+                bits[0] = np.int32(strip[c]) << np.int32(16)
+                if score[0] <= limits[row]:
+                    place = sizes[row]
+                    scores[row, place] = score[0]
+                    ids[row, place] = left + first + c
+                    sizes[row] = place + 1
+                    if place + 1 == scores.shape[1]:
+                        _prune(row, k, scores, ids, sizes, limits, cuts, errors, relative)
+            for at in range(others):
+                c = for_columns[at]
+                column = left + first + c
+                bits[0] = np.int32(strip[c]) << np.int32(16)
+                place = sizes[column]
+                scores[column, place] = score[0]
+                ids[column, place] = row
+                sizes[column] = place + 1
+                if place + 1 == scores.shape[1]:
+                    _prune(column, k, scores, ids, sizes, limits, cuts, errors, relative)
 
 
 @kernel
@@ -229,7 +325,9 @@ def _add(
     ids: np.ndarray,
     sizes: np.ndarray,
     limits: np.ndarray,
+    cuts: np.ndarray,
     errors: np.ndarray,
+    relative: float,
     start: int,
     stop: int,
 ) -> None:
@@ -242,4 +340,4 @@ def _add(
                 ids[row, place] = their_ids[row, at]
                 sizes[row] = place + 1
                 if place + 1 == scores.shape[1]:
-                    _prune(row, k, scores, ids, sizes, limits, errors)
+                    _prune(row, k, scores, ids, sizes, limits, cuts, errors, relative)
