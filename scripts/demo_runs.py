@@ -22,7 +22,7 @@ SETTINGS = [
     "clustering.min_samples=3", "matching.gradients=0.9", "constraints.tracks=false", "training.epochs=16",
     "training.intra_epochs=2", "training.steps=80", "training.keep_checkpoints=5", "sampling.identities=8",
     "sampling.instances=4", "augment.pad=3", "augment.erase=0.3", "augment.remap=0.7", "augment.second_view=false",
-    "optimizer.learning_rate=2e-3", "optimizer.decay_after=[13]", "device=cpu",
+    "optimizer.learning_rate=2e-3", "optimizer.average=5", "device=cpu",
 ]  # fmt: skip
 """Of all runs: those of `configs/demo.yaml` with smaller crops, a narrower network and fewer epochs."""
 
