@@ -124,17 +124,17 @@ def float32_is_slow(values: np.ndarray) -> bool:
     return float(count) * count * columns >= _WORTH_IT and is_faster(columns)
 
 
-def leaves_few(halved: Coarse, k: int) -> bool:
+def leaves_few(rounded: Coarse, k: int) -> bool:
     """Whether few enough columns come in question for a row, by a sample of rows. The choice affects the time only.
 
     Args:
-        halved: N rows; what may be as near as a row's k-th smallest score comes in question.
+        rounded: N rows; what may be as near as a row's k-th smallest score comes in question.
         k: neighbours wanted, at most N.
     """
-    rows = np.linspace(0, len(halved.errors) - 1, _SAMPLE).astype(np.int64)
-    scores = torch.mm(halved.left[torch.from_numpy(rows)], halved.right.T).float().numpy()
+    rows = np.linspace(0, len(rounded.errors) - 1, _SAMPLE).astype(np.int64)
+    scores = torch.mm(rounded.left[torch.from_numpy(rows)], rounded.right.T).float().numpy()
     kth = np.partition(scores, k - 1, axis=1)[:, k - 1]
-    limits = (1 + 2 * RELATIVE) * kth + 2 * halved.errors[rows]
+    limits = (1 + 2 * RELATIVE) * kth + 2 * rounded.errors[rows]
     most = int((scores <= limits[:, None]).sum(axis=1).max())
     logger.debug("bfloat16 leaves up to %d candidates of a row", most)
     return _ROOM * most <= most_near(k)
@@ -144,9 +144,9 @@ def leaves_few(halved: Coarse, k: int) -> bool:
 def is_faster(columns: int) -> bool:
     """Whether products in bfloat16 take much less time than in float32; measured once, by the processor's clock."""
     block = torch.linspace(-1, 1, 1024 * columns).view(1024, columns)
-    full, halved = (_seconds(block.to(dtype)) for dtype in (torch.float32, torch.bfloat16))
-    logger.debug("a block of products takes %.2g s in float32 and %.2g s in bfloat16", full, halved)
-    return halved * _FASTER < full
+    full, short = (_seconds(block.to(dtype)) for dtype in (torch.float32, torch.bfloat16))
+    logger.debug("a block of products takes %.2g s in float32 and %.2g s in bfloat16", full, short)
+    return short * _FASTER < full
 
 
 def _seconds(block: torch.Tensor) -> float:

@@ -43,7 +43,7 @@ class _Search:
     def offer(self, block: torch.Tensor, top: int, left: int) -> None:
         """Offer a block to its rows and columns."""
         if block.dtype == torch.bfloat16:
-            self.best.offer_halves(block.view(torch.int16).numpy(), top, left)
+            self.best.offer_distances(block.view(torch.int16).numpy(), top, left)
         else:
             self.best.offer_products(block.numpy(), self.norms, top, left)
 

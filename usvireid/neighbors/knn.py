@@ -191,8 +191,8 @@ def _searches(
 ) -> Iterator[Callable[[], Candidates]]:
     """The searches of a back end, each to be tried if the one before is found to be imprecise."""
 
-    def search(kind: str, halved: Coarse | None = None) -> Callable[[], Candidates]:
-        return lambda: shared_search(values, k, kind, gpus, block_bytes, halved)
+    def search(kind: str, rounded: Coarse | None = None) -> Callable[[], Candidates]:
+        return lambda: shared_search(values, k, kind, gpus, block_bytes, rounded)
 
     if backend == FAISS_GPU:
         yield search(FAISS_GPU)
@@ -202,7 +202,7 @@ def _searches(
         yield search(FAISS_CPU)
     if backend == TORCH_CPU:
         if float32_is_slow(values):
-            halved = coarse(values)
-            if leaves_few(halved, k):
-                yield search(TORCH_CPU, halved)
+            rounded = coarse(values)
+            if leaves_few(rounded, k):
+                yield search(TORCH_CPU, rounded)
         yield search(TORCH_CPU)

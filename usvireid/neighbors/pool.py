@@ -85,9 +85,9 @@ class Pool:
         """
         _offer_products(products, norms, top, left, *self._arrays)
 
-    def offer_halves(self, halves: np.ndarray, top: int, left: int) -> None:
-        """The same with scores instead of products: int16, R x C, the bits of bfloat16."""
-        _offer_halves(halves, top, left, *self._arrays)
+    def offer_distances(self, bits: np.ndarray, top: int, left: int) -> None:
+        """The same with scores instead of products: int16, R x C, the bits of numbers of bfloat16."""
+        _offer_distances(bits, top, left, *self._arrays)
 
     @property
     def found(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -169,10 +169,10 @@ def _score(products: np.ndarray, own: np.float32, norms: np.ndarray, scores: np.
 
 
 @kernel
-def _widen(halves: np.ndarray, bits: np.ndarray) -> None:
-    """bfloat16 to float32, both as bits."""
+def _widen(short: np.ndarray, bits: np.ndarray) -> None:
+    """bfloat16 (int16) to float32 (int32), both as bits."""
     for c in range(bits.size):
-        bits[c] = np.int32(halves[c]) << np.int32(16)
+        bits[c] = np.int32(short[c]) << np.int32(16)
 
 
 @kernel
@@ -183,10 +183,10 @@ def _mark(scores: np.ndarray, limit: np.float32, limits: np.ndarray, marks: np.n
 
 
 @kernel
-def _mark_halves(halves: np.ndarray, cut: np.int16, cuts: np.ndarray, marks: np.ndarray) -> None:
+def _mark_bits(bits: np.ndarray, cut: np.int16, cuts: np.ndarray, marks: np.ndarray) -> None:
     """The same by the bits of bfloat16."""
     for c in range(marks.size):
-        marks[c] = np.uint8(halves[c] < cut) | np.uint8(halves[c] < cuts[c]) << np.uint8(1)
+        marks[c] = np.uint8(bits[c] < cut) | np.uint8(bits[c] < cuts[c]) << np.uint8(1)
 
 
 @kernel
@@ -257,8 +257,8 @@ def _offer_products(
 
 
 @kernel
-def _offer_halves(
-    halves: np.ndarray,
+def _offer_distances(
+    given: np.ndarray,
     top: int,
     left: int,
     k: int,
@@ -270,26 +270,26 @@ def _offer_halves(
     errors: np.ndarray,
     relative: float,
 ) -> None:
-    """`Pool.offer_halves`. Only what is taken becomes float32.
+    """`Pool.offer_distances`. Only what is taken becomes float32.
 
     What is done to a row and to a column is written out, here and above: a call would cost ten times what it does.
     """
-    count = halves.shape[1]
+    count = given.shape[1]
     theirs = cuts[left : left + count] if left != top else np.full(count, _NOTHING, dtype=np.int16)
     bits = np.empty(_STRIP, dtype=np.int32)
     score = bits.view(np.float32)
     marks = np.zeros(_STRIP, dtype=np.uint8)
     for_row, for_columns = np.empty(_STRIP + 1, dtype=np.int32), np.empty(_STRIP + 1, dtype=np.int32)
-    for r in range(halves.shape[0]):
+    for r in range(given.shape[0]):
         row = top + r
         for first in range(0, count, _STRIP):
             size = min(_STRIP, count - first)
-            strip = halves[r, first : first + size]
+            strip = given[r, first : first + size]
             if limits[row] == np.inf and size >= k:
                 _widen(strip, bits[:size])
                 limits[row] = _limit(score[:size], k, errors[row], relative)
                 cuts[row] = cut_of(limits[row])
-            _mark_halves(strip, cuts[row], theirs[first : first + size], marks[:size])
+            _mark_bits(strip, cuts[row], theirs[first : first + size], marks[:size])
             marks[size:] = 0
             mine, others = _collect(marks, for_row, for_columns)
             for at in range(mine):

@@ -39,7 +39,7 @@ def candidate_width(k: int) -> int:
 
 
 def shared_search(
-    values: np.ndarray, k: int, kind: str, gpus: list[int], block_bytes: int, halved: Coarse | None
+    values: np.ndarray, k: int, kind: str, gpus: list[int], block_bytes: int, rounded: Coarse | None
 ) -> Candidates:
     """The columns of every row that may be among its k nearest.
 
@@ -52,22 +52,22 @@ def shared_search(
         kind: the back end.
         gpus: numbers of the GPUs of this process.
         block_bytes: bound on temporary memory, of each process.
-        halved: for `TORCH_CPU`: `coarse(values)` to search in bfloat16.
+        rounded: for `TORCH_CPU`: `coarse(values)` to search in bfloat16.
     """
     group = current()
     shape = (values.shape[0], values.shape[1])
-    wanted = _Wanted(kind, shape, k, block_bytes, halved is not None, band_of(block_bytes))
+    wanted = _Wanted(kind, shape, k, block_bytes, rounded is not None, band_of(block_bytes))
     if group.size == 1 or group.together:
-        return _search(values, wanted, gpus, halved, Group())
+        return _search(values, wanted, gpus, rounded, Group())
     with group.jointly(SEARCH, wanted):
         group.spread(as_tensor(values))
         if kind == TORCH_CPU:
-            pool = _search_blocks(values, wanted, halved, group)
+            pool = _search_blocks(values, wanted, rounded, group)
             for rank in range(1, group.size):
                 others = (group.take(torch.from_numpy(np.empty_like(part)), rank).numpy() for part in pool.found)
                 pool.add(*others)
             return pool.candidates()
-        found = _search(values, wanted, gpus, halved, group)
+        found = _search(values, wanted, gpus, rounded, group)
         for rank, portion in enumerate(group.portions(len(values))[1:], start=1):
             for part in (found.ids, found.scores):
                 rows = part[portion.start : portion.stop]
@@ -82,8 +82,8 @@ def join_search(wanted: _Wanted) -> None:
     gpus = [torch.cuda.current_device()] if wanted.kind in (FAISS_GPU, TORCH_CUDA) else []
     with full_float32(), one_thread_each():
         if wanted.kind == TORCH_CPU:
-            halved = coarse(values) if wanted.coarse else None
-            parts = list(_search_blocks(values, wanted, halved, group).found)
+            rounded = coarse(values) if wanted.coarse else None
+            parts = list(_search_blocks(values, wanted, rounded, group).found)
         else:
             found, portion = _search(values, wanted, gpus, None, group), group.portions(len(values))[group.rank]
             parts = [part[portion.start : portion.stop] for part in (found.ids, found.scores)]
@@ -91,10 +91,10 @@ def join_search(wanted: _Wanted) -> None:
         group.hand_over(torch.from_numpy(part))
 
 
-def _search(values: np.ndarray, wanted: _Wanted, gpus: list[int], halved: Coarse | None, group: Group) -> Candidates:
+def _search(values: np.ndarray, wanted: _Wanted, gpus: list[int], rounded: Coarse | None, group: Group) -> Candidates:
     """The part of one process of a group."""
     if wanted.kind == TORCH_CPU:
-        return _search_blocks(values, wanted, halved, group).candidates()
+        return _search_blocks(values, wanted, rounded, group).candidates()
     width, block_bytes = min(candidate_width(wanted.k), len(values)), wanted.block_bytes
     portion = group.portions(len(values))[group.rank]
     if wanted.kind == FAISS_CPU:
@@ -104,7 +104,7 @@ def _search(values: np.ndarray, wanted: _Wanted, gpus: list[int], halved: Coarse
     return search_torch(values, width, [torch.device("cuda", gpu) for gpu in gpus], block_bytes, portion)
 
 
-def _search_blocks(values: np.ndarray, wanted: _Wanted, halved: Coarse | None, group: Group) -> Pool:
+def _search_blocks(values: np.ndarray, wanted: _Wanted, rounded: Coarse | None, group: Group) -> Pool:
     """The part of one process of a group, on the CPU: some of the blocks of products."""
     share = (group.rank, group.size)
-    return search_halves(values, wanted.k, wanted.block_bytes, coarse=halved, band=wanted.band, share=share)
+    return search_halves(values, wanted.k, wanted.block_bytes, coarse=rounded, band=wanted.band, share=share)
