@@ -17,8 +17,8 @@ from usvireid.matching.divided import divided
 from usvireid.matching.join import apart, join
 from usvireid.matching.labels import PseudoLabels
 from usvireid.names import MODALITIES
+from usvireid.neighbors.choice import nearest_neighbors
 from usvireid.neighbors.jaccard import jaccard_graph
-from usvireid.neighbors.knn import knn
 from usvireid.terms.neighbours import Neighbours
 from usvireid.terms.own import OwnMemories
 from usvireid.terms.pairs import CrossModalTriplet, IdentityClues
@@ -44,13 +44,14 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     constraints = experiment.constraints()
     k1, k2 = settings.neighbors.k1, settings.neighbors.k2
     features = experiment.clustering_features()
-    graphs, found = {}, {}
+    graphs, clusters = {}, {}
     for modality in MODALITIES:
         values = features.of_modality(modality).values
         with monitor.step("knn"):
-            neighbors = knn(values, k1, backend=settings.neighbors.backend, device=str(experiment.compute.device))
+            found = nearest_neighbors(values, settings.neighbors, str(experiment.compute.device), settings.seed)
+        monitor.searched(modality, found)
         with monitor.step("jaccard"):
-            graphs[modality] = jaccard_graph(neighbors, values, k1=k1, k2=k2, eps=reach(settings.clustering))
+            graphs[modality] = jaccard_graph(found.neighbors, values, k1=k1, k2=k2, eps=reach(settings.clustering))
     with monitor.step("jaccard"):
         graphs = seen_twice(graphs, experiment.crops, constraints.pairs)
     for modality, graph in graphs.items():
@@ -58,8 +59,8 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
             known = constraints.take(experiment.crops.rows_of(modality))
             result = cluster_graph(graph, settings.clustering, known)
         monitor.clustered(modality, result, graph)
-        found[modality] = result.clusters
-    labels = PseudoLabels.of_modalities(experiment.crops, found)
+        clusters[modality] = result.clusters
+    labels = PseudoLabels.of_modalities(experiment.crops, clusters)
     if epoch > settings.training.intra_epochs:
         with monitor.step("match"):
             labels = join(labels, experiment.matching_features(), settings.matching, constraints)

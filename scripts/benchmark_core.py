@@ -1,6 +1,7 @@
 """Time and memory of the pseudo-label step (k-NN, Jaccard, DBSCAN), beside the usual dense implementation.
 
     python scripts/benchmark_core.py --features FILE.npz --synthetic 22258 1536 --curve --out docs/performance.md
+    python scripts/benchmark_core.py --features FILE.npz --synthetic 100000 256 --approximate
 
 Everything runs in this one process, so that the ratios are taken on the same machine in the same state. Kernels are
 compiled by small runs before any clock starts. The peak of a step is the largest resident memory of the process during
@@ -27,9 +28,11 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 from benchmark_reference import reference_dbscan, reference_jaccard, reference_knn
+from sklearn.metrics import adjusted_rand_score
 
 from usvireid.clustering.dbscan import dbscan
 from usvireid.errors import UsvireidError
+from usvireid.neighbors.approximate import knn_approximate
 from usvireid.neighbors.jaccard import jaccard_graph
 from usvireid.neighbors.knn import choose_backend, knn
 
@@ -46,6 +49,10 @@ COMPARE_HEAD = (
     "labels equal at eps"
 )
 GPU_HEAD = "back end | s | equal to the CPU"
+APPROXIMATE_HEAD = (
+    "features | exact s (CPU s) | approximate s (CPU s) | recall of k-NN | pairs up to eps found | "
+    "agreement of the clusters"
+)
 PARTS_HEAD = "step | size | ours s | reference s | ratio | equal"
 CURVE_HEAD = "crops | k-NN s (CPU s) | Jaccard s | DBSCAN s | peak GiB | beyond interpreter GiB | clusters"
 EXPLANATION = """Reference: the same definition with dense N x N matrices and a Python loop over the rows, as published
@@ -202,6 +209,24 @@ def on_gpus(values: np.ndarray) -> list[list[str]]:
     return rows
 
 
+def approximately(name: str, values: np.ndarray) -> list[str]:
+    """A row: exact k-NN beside approximate, the share of its neighbours and pairs that this finds, and what comes of
+    it: the adjusted Rand index of the clusters at the largest eps, outliers of either as clusters of their own."""
+    exact, found = measured(knn, values, K1), measured(knn_approximate, values, K1, seed=0)
+    graphs = [
+        jaccard_graph(neighbors, values, k1=K1, k2=K2, eps=max(EPS))
+        for neighbors in (exact.value, found.value.neighbors)
+    ]
+    labels = [dbscan(graph, eps=max(EPS), min_samples=MIN_SAMPLES).label for graph in graphs]
+    alone = [np.where(label < 0, label.max() + 1 + np.arange(len(label)), label) for label in labels]
+    for graph in graphs:  # any entry is a pair, one of distance 0 too; the diagonal is none
+        graph.data[:] = 1
+    pairs = (graphs[0].multiply(graphs[1]).nnz - len(values)) / (graphs[0].nnz - len(values))
+    times = [f"{step.seconds:.1f} ({step.processor:.1f})" for step in (exact, found)]
+    size = f"{name} {len(values):,} x {values.shape[1]}"
+    return [size, *times, f"{found.value.recall:.4f}", f"{pairs:.4f}", f"{adjusted_rand_score(*alone):.4f}"]
+
+
 def other_parts() -> list[list[str]]:
     """The rows of `benchmark_parts.py`, where that stands beside this script."""
     if importlib.util.find_spec("benchmark_parts") is None:
@@ -242,12 +267,17 @@ def machine() -> str:
 def sections(options: argparse.Namespace) -> Iterator[str]:
     """The parts of the report, one after the other as they are measured."""
     command = shlex.join(["python", *(Path(part).name if part.endswith(".npz") else part for part in sys.argv)])
-    yield f"# Performance\n\nMade by `{command}` on {machine()}. {options.note or ''}\n\n{EXPLANATION}"
-    if options.curve:
-        yield f"## Growth with the number of crops, synthetic\n\n{table(CURVE_HEAD, curve())}"
+    yield f"# Performance\n\nMade by `{command}` on {machine()}. {options.note or ''}\n"
     made = {options.features.stem: functools.partial(load, options.features)} if options.features else {}
     if options.synthetic:
         made["synthetic"] = functools.partial(synthetic, *options.synthetic)
+    if options.approximate:
+        rows = [approximately(name, make()) for name, make in made.items()]
+        yield f"## Approximate k-NN\n\n{table(APPROXIMATE_HEAD, rows)}"
+        return
+    yield EXPLANATION
+    if options.curve:
+        yield f"## Growth with the number of crops, synthetic\n\n{table(CURVE_HEAD, curve())}"
     for name, make in made.items():
         values = make()
         size = f"{name} {len(values):,} x {values.shape[1]}"
@@ -267,6 +297,7 @@ def main() -> None:
     parser.add_argument("--synthetic", type=int, nargs=2, metavar=("N", "D"), help="synthetic features of this size")
     parser.add_argument("--curve", action="store_true", help="time and memory from 25,000 to 200,000 crops")
     parser.add_argument("--gpu", action="store_true", help="the k-NN on each GPU back end")
+    parser.add_argument("--approximate", action="store_true", help="nothing but exact k-NN beside approximate")
     parser.add_argument("--parts", action="store_true", help="the other steps, from benchmark_parts.py")
     parser.add_argument("--note", help="a sentence to add, such as what else was running")
     parser.add_argument("--out", type=Path, help="Markdown file to write")

@@ -26,8 +26,8 @@ from usvireid.clustering.cluster import cluster_graph, reach
 from usvireid.clustering.constraints import Constraints
 from usvireid.display import Display
 from usvireid.footage.detectors.overlaps import intersection_over_union
+from usvireid.neighbors.choice import nearest_neighbors
 from usvireid.neighbors.jaccard import jaccard_graph
-from usvireid.neighbors.knn import knn
 from usvireid.run import begin
 from usvireid.search.index import open_index
 from usvireid.search.query import from_index, understand
@@ -72,7 +72,8 @@ def agreement(workflow: Workflow, title: str) -> None:
         rows = experiment.crops.rows_of(modality)
         values = features.values[rows]
         k1, k2 = settings.neighbors.k1, settings.neighbors.k2
-        graph = jaccard_graph(knn(values, k1), values, k1=k1, k2=k2, eps=reach(settings.clustering))
+        near = nearest_neighbors(values, settings.neighbors, str(experiment.compute.device), settings.seed).neighbors
+        graph = jaccard_graph(near, values, k1=k1, k2=k2, eps=reach(settings.clustering))
         for name, constraints in (("without", Constraints.none(len(rows))), ("with", known.take(rows))):
             found = cluster_graph(graph, settings.clustering, constraints)
             label, true = found.clusters.label, code[rows]

@@ -133,6 +133,10 @@ class NeighborSettings(_Part):
     backend: Literal["auto", "faiss-gpu", "torch-cuda", "faiss-cpu", "torch-cpu"] = Field(
         "auto", description="who searches"
     )
+    approximate_above: Count | None = Field(
+        None,
+        description="crops of a modality above which FAISS's inverted lists search, approximately; none: always exact",
+    )
 
     @model_validator(mode="after")
     def _k2_within_k1(self) -> NeighborSettings:

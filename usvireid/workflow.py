@@ -18,7 +18,7 @@ from usvireid.evaluation.results import Evaluation
 from usvireid.lines import all_epochs, clusters_line, epoch_line, scores_line
 from usvireid.loading import Data, fingerprints, open_data, training_data
 from usvireid.matching.labels import ForeignLabels, PseudoLabels
-from usvireid.neighbors.knn import choose_backend
+from usvireid.neighbors.choice import refuse_without_faiss, searcher
 from usvireid.outcome import selected
 from usvireid.processes import TRAIN, current
 from usvireid.profile import Profile, profile_of
@@ -60,12 +60,15 @@ class Workflow:
         self.settings = run.settings
         self.display = display
         self.recipe: ModuleType = load_pipeline(run.settings.pipeline)
+        self._supervised = bool(getattr(self.recipe, "labels_are_identities", False))
+        self._clusters = "cluster" in run.settings.stages and not self._supervised
+        if self._clusters and current().leads:  # the others have no part in an approximate search
+            refuse_without_faiss(run.settings.neighbors)
         self.compute = choose_compute(run.settings.device, run.settings.precision)
         run.check_records(display.warn)
         data = open_data(run.data, run.settings, display)
         self.truth = training_data(data, run.settings)
         training = self.truth.crops
-        self._supervised = bool(getattr(self.recipe, "labels_are_identities", False))
         self._sees_identities = bool(getattr(self.recipe, "uses_identities", False))
         shown = shown_rows(training, self.settings.known, self.settings.seed) & self._sees_identities
         training = training.with_identities_at(shown)
@@ -79,7 +82,7 @@ class Workflow:
             raise DataError(f"selection.method test: there is nothing to select by. {self.scorer.why_not}")
         self.profile = Profile(run.folder)
         self.guard = Guard(run.settings)
-        self._guarded = run.settings.guard.use and not self._supervised and "cluster" in run.settings.stages
+        self._guarded = run.settings.guard.use and self._clusters
         self.finished = 0
         self._recipe_file = locate("pipelines", run.settings.pipeline)
         self.inputs = fingerprints(training, self._recipe_file, run.settings)
@@ -93,15 +96,14 @@ class Workflow:
 
     def _stages(self) -> None:
         stages = self.settings.stages
-        neighbors = self.settings.neighbors
-        searcher, _ = choose_backend(neighbors.backend, str(self.compute.device), neighbors.k1)
+        searching = searcher(self.settings.neighbors, str(self.compute.device))
         several = current().size
-        environment = {**describe(self.compute), "knn": searcher, "processes": several}
+        environment = {**describe(self.compute), "knn": searching, "processes": several}
         self.run.write_environment(environment)
         self.display.say(
             f"{self.run.folder}: {self._counted()}; {self.settings.encoder.name} on {self.compute}, "
             f"{environment['cpu_threads']} threads{f' each, {several} processes' if several > 1 else ''}, "
-            f"k-NN by {searcher}"
+            f"k-NN by {searching}"
         )
         if "train" in stages:
             if self.finished < self.settings.training.epochs:

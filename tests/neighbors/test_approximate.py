@@ -39,7 +39,7 @@ def test_recall_is_what_it_says(caplog):
     hits = [len(set(a) & set(b)) for a, b in zip(found.neighbors.ids, exact.ids, strict=True)]
     assert found.recall == pytest.approx(np.mean(hits) / 10)
     assert found.recall < 0.95
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert [record.levelname for record in caplog.records] == ["INFO"]  # a run says it by its monitor
     assert f"{found.recall:.4f}" in caplog.text
     # More lists, more neighbours.
     assert knn_approximate(values, 10, seed=1, probes=20).recall > found.recall

@@ -9,6 +9,8 @@ from scipy import sparse
 from usvireid.clustering.cluster import Clustered
 from usvireid.clustering.dbscan import dbscan
 from usvireid.display import Display
+from usvireid.neighbors.choice import Searched
+from usvireid.neighbors.knn import Neighbors
 from usvireid.training.monitor import Monitor
 
 
@@ -39,6 +41,22 @@ def test_warnings_are_shown_and_kept() -> None:
     watch = monitor()
     watch.warn("infrared: no cluster")
     assert watch.messages == ["infrared: no cluster"]
+
+
+def test_what_an_approximate_search_found_is_shown_and_kept() -> None:
+    shown = io.StringIO()
+    watch = Monitor(Display(Console(file=shown, width=200)))
+    none = Neighbors(np.empty((0, 0), np.int64), np.empty((0, 0), np.float32))
+    watch.searched("visible", Searched(none))
+    assert watch.messages == [] and shown.getvalue() == ""
+    watch.searched("visible", Searched(none, 0.97, 1000))
+    watch.searched("infrared", Searched(none, 0.5, 20))
+    assert watch.messages == [
+        "visible: approximate k-NN, recall 0.9700 on 1,000 crops",
+        "infrared: approximate k-NN, recall 0.5000 on 20 crops, below 0.95; "
+        "a larger neighbors.approximate_above searches exactly",
+    ]
+    assert shown.getvalue().splitlines() == [watch.messages[0], f"warning: {watch.messages[1]}"]
 
 
 def test_what_a_recipe_shows_of_its_clustering_is_kept() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from usvireid.clustering.cluster import Clustered
 from usvireid.display import Display
+from usvireid.neighbors.choice import Searched
 from usvireid.training.laps import Laps
 
 
@@ -75,6 +76,22 @@ class Monitor:
         """Note and show something a person should know."""
         self.messages.append(message)
         self.display.warn(message)
+
+    def searched(self, modality: str, result: Searched) -> None:
+        """Note and show what an approximate search for neighbours found; of an exact one there is nothing to say.
+
+        Args:
+            modality: visible or infrared.
+            result: of the search among its crops.
+        """
+        remark = result.remark()
+        if remark is None:
+            return
+        if result.poor:
+            self.warn(f"{modality}: {remark}")
+        else:
+            self.messages.append(f"{modality}: {remark}")
+            self.display.say(self.messages[-1])
 
     def clustered(self, modality: str, result: Clustered, graph: sparse.csr_matrix | None = None) -> None:
         """Note how a modality was clustered, and show what went wrong.
