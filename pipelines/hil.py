@@ -67,7 +67,7 @@ def cluster(experiment: Experiment, epoch: int) -> PseudoLabels:
     else:
         labels = apart(labels, constraints)
     with monitor.step("divide"):
-        return divided(labels, features, settings.clustering.parts, settings.seed)
+        return divided(labels, features, graphs, settings.clustering, settings.seed)
 
 
 def train(experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:

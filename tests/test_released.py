@@ -201,7 +201,7 @@ def test_an_epoch_is_labelled_as_by_the_loops(given: Given, labels: PseudoLabels
 
 def test_only_identities_of_more_than_nine_crops_are_divided(given: Given, labels: PseudoLabels) -> None:
     for table in (labels, smaller(labels)):
-        divided = load_pipeline("hil").divided(table, given.extract_features(), given.settings.clustering.parts, 0)
+        divided = load_pipeline("hil").divided(table, given.extract_features(), {}, given.settings.clustering, 0)
         part, identity = divided.column(names.SUB_CLUSTER), divided.column(names.IDENTITY)
         for k in range(identity.max() + 1):
             expected = set(range(9)) if (identity == k).sum() > 9 else {0}
@@ -379,7 +379,7 @@ def test_with_two_heads_a_crop_counts_where_they_agree() -> None:
     settings = preset("released", "hil_vit", **VIT)
     experiment = Experiment(settings, crops, lambda rows: pixels[rows], CPU, Display(Console(quiet=True)))
     labels = PseudoLabels.of_identities(crops)
-    labels = load_pipeline("hil").divided(labels, experiment.extract_features(), settings.clustering.parts, 0)
+    labels = load_pipeline("hil").divided(labels, experiment.extract_features(), {}, settings.clustering, 0)
     term = MultiCentres(experiment, labels, 60)
     identity, part = labels.column(names.IDENTITY), labels.column(names.SUB_CLUSTER)
     banks = [slow_bank(seen, identity, part) for seen in slow_heads(experiment, pixels, labels)]

@@ -150,14 +150,24 @@ class NeighborSettings(_Part):
 class PartsSettings(_Part):
     """Secondary clustering: the parts of a cluster, each with a centre of its own in the multi-centre memory."""
 
-    rule: Literal["none", "fixed", "size"] = Field(
-        "none", description="whole clusters, so many parts in each larger one, or a part for so many crops"
+    rule: Literal["none", "fixed", "size", "tree"] = Field(
+        "none",
+        description="whole clusters, so many parts in each larger one, a part for so many crops, or the leaves of "
+        "HDBSCAN's tree",
     )
-    count: Annotated[int, Field(ge=2, le=256)] = Field(9, description="fixed: parts; size: the most parts")
+    count: Annotated[int, Field(ge=2, le=256)] = Field(
+        9, description="fixed: parts; size: the most parts; tree: the most, of more leaves the largest"
+    )
     crops: Annotated[float, Field(ge=1)] = Field(8.0, description="size: crops of a part on average")
     of: Literal["clusters", "identities"] = Field(
         "clusters", description="what is divided: clusters of a modality, or identities of both, with shared centres"
     )
+
+    @model_validator(mode="after")
+    def _tree_is_of_clusters(self) -> PartsSettings:
+        if self.rule == "tree" and self.of == "identities":
+            raise ValueError("rule tree needs of clusters: identities are of both modalities, and no graph spans both")
+        return self
 
 
 class ClusteringSettings(_Part):

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from usvireid import names
-from usvireid.clustering.hdbscan import hdbscan
+from usvireid.clustering.hdbscan import condensed_tree, hdbscan
 
 
 def groups(sizes, spread, seed=0):
@@ -104,3 +104,77 @@ def test_bad_settings_are_refused():
             hdbscan(graph, **{"min_cluster_size": 3, "min_samples": 2, **setting})
     with pytest.raises(ValueError, match="square"):
         hdbscan(graph[:2], min_cluster_size=3, min_samples=2)
+
+
+def slow_reach(distance, min_samples):
+    """Mutual reachability of all pairs, ties broken by the distance as in the graph's spanning tree."""
+    distance = np.maximum(distance.astype(np.float64), np.where(np.eye(len(distance)), 0, 1e-3))
+    core = np.sort(distance, axis=1)[:, min_samples - 1]
+    return np.maximum(np.maximum(core[:, None], core), distance) + 1e-9 * distance
+
+
+def slow_pieces(crops, reach, below):
+    """The crops that hang together by pairs nearer than that, by walking from crop to crop."""
+    left, pieces = set(crops), []
+    while left:
+        piece, todo = set(), [left.pop()]
+        while todo:
+            crop = todo.pop()
+            piece.add(crop)
+            near = {other for other in left if reach[crop, other] < below}
+            left -= near
+            todo += near
+        pieces.append(sorted(piece))
+    return pieces
+
+
+def slow_leaves(crops, reach, least):
+    """The leaves of a branch: shrink the distance step by step until the branch falls into two large pieces."""
+    rest = crops
+    for below in sorted({reach[a, b] for a in crops for b in crops if a < b}, reverse=True):
+        large = [piece for piece in slow_pieces(rest, reach, below) if len(piece) >= least]
+        if len(large) > 1:
+            return [leaf for piece in large for leaf in slow_leaves(piece, reach, least)]
+        if not large:
+            break
+        rest = large[0]
+    return [crops]
+
+
+def leaves_of(tree, count):
+    """The crops of every branch from which no other branch leaves, as sets."""
+    branches = set(tree["parent"].tolist())
+    inner = {int(row["parent"]) for row in tree if row["child"] >= count}
+    return {frozenset(tree["child"][tree["parent"] == leaf].tolist()) for leaf in branches - inner}
+
+
+@pytest.mark.parametrize(("least", "min_samples"), [(2, 1), (4, 3), (5, 2), (3, 6)])
+@pytest.mark.parametrize("seed", range(4))
+def test_leaves_of_the_condensed_tree_are_those_of_the_definition(seed, least, min_samples):
+    distance, _ = groups([12, 7, 15, 5], 0.09, seed)
+    tree = condensed_tree(graph_of(distance, 1.0), min_cluster_size=least, min_samples=min_samples)
+    crops = sorted(tree["child"][tree["child"] < len(distance)].tolist())
+    assert crops == list(range(len(distance)))  # every crop leaves once
+    expected = slow_leaves(crops, slow_reach(distance, min_samples), least)
+    assert leaves_of(tree, len(distance)) == {frozenset(leaf) for leaf in expected}
+    assert len(expected) > 1
+
+
+def test_clusters_are_branches_of_the_condensed_tree():
+    distance, _ = groups([20, 15, 30, 8], 0.07)
+    graph = graph_of(distance, 0.3)
+    settings = {"min_cluster_size": 4, "min_samples": 3}
+    found, leaves = hdbscan(graph, **settings), leaves_of(condensed_tree(graph, **settings), len(distance))
+    for leaf in leaves:  # a leaf is in one cluster or in none
+        assert len(set(found.label[sorted(leaf)].tolist()) - {-1}) <= 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_too_few_crops_have_no_tree(count):
+    graph = graph_of(np.zeros((count, count), dtype=np.float32), 0.5)
+    tree = condensed_tree(graph, min_cluster_size=5, min_samples=3)
+    assert len(tree) == 0
+    larger = condensed_tree(graph_of(np.zeros((9, 9), dtype=np.float32), 0.5), min_cluster_size=5, min_samples=3)
+    assert tree.dtype == larger.dtype
+    with pytest.raises(ValueError, match="at least"):
+        condensed_tree(graph, min_cluster_size=1, min_samples=1)

@@ -181,3 +181,46 @@ def test_a_tree_without_forks():
     tree = hdbscan.HDBSCAN(min_cluster_size=15, allow_single_cluster=True).fit(points).condensed_tree_.to_numpy()
     cluster = np.zeros(20, dtype=np.int64)
     assert set(tree_parts(tree, cluster).tolist()) == {0}
+
+
+def slow_tree_parts(tree, cluster, most, least):
+    """The same cluster by cluster: each crop's branch, the leaves by their crops, the largest numbered from 0."""
+    branch = {int(row["child"]): int(row["parent"]) for row in tree}
+    inner = {branch[child] for child in branch if child >= len(cluster)}
+    parts = [-1] * len(cluster)
+    for number in set(cluster.tolist()) - {-1}:
+        inside = {}
+        for crop in np.flatnonzero(cluster == number).tolist():
+            if branch[crop] not in inner:
+                inside.setdefault(branch[crop], []).append(crop)
+        leaves = sorted((-len(crops), leaf) for leaf, crops in inside.items() if len(crops) >= least)
+        for part, (_, leaf) in enumerate(leaves[:most]):
+            for crop in inside[leaf]:
+                parts[crop] = part
+    return parts
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 2**20), st.integers(3, 60), st.integers(1, 5), st.sampled_from([None, 1, 2, 3]), st.integers(1, 3)
+)
+def test_tree_parts_equal_the_loop(seed, count, clusters, most, least):
+    rng = np.random.default_rng(seed)
+    tree = hdbscan.HDBSCAN(min_cluster_size=2, min_samples=1).fit(rng.standard_normal((count, 2)))
+    cluster = rng.integers(-1, clusters, count)
+    found = tree_parts(tree.condensed_tree_.to_numpy(), cluster, most, least)
+    assert found.tolist() == slow_tree_parts(tree.condensed_tree_.to_numpy(), cluster, most, least)
+
+
+def test_of_more_leaves_the_largest_are_parts():
+    leaves = {10: range(4), 12: range(4, 7), 13: range(7, 9)}
+    branches = [(9, 10, 0.1, 4), (9, 11, 0.1, 5), (11, 12, 0.5, 3), (11, 13, 0.5, 2)]
+    crops = [(leaf, crop, 2.0, 1) for leaf, inside in leaves.items() for crop in inside]
+    fields = [("parent", np.intp), ("child", np.intp), ("lambda_val", np.float64), ("child_size", np.intp)]
+    tree = np.array([*branches, *crops], dtype=fields)
+    cluster = np.zeros(9, dtype=np.int64)
+    assert tree_parts(tree, cluster).tolist() == [0] * 4 + [1] * 3 + [2] * 2
+    assert tree_parts(tree, cluster, most=2).tolist() == [0] * 4 + [1] * 3 + [-1] * 2
+    assert tree_parts(tree, cluster, least=4).tolist() == [0] * 4 + [-1] * 5
+    assert tree_parts(tree[:0], cluster).tolist() == [-1] * 9
+    assert tree_parts(tree[:0], cluster[:0]).tolist() == []

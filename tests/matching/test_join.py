@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from tests.matching.test_brst import people
 from usvireid import names
 from usvireid.clustering.constraints import Constraints, ConstraintsBuilder
-from usvireid.config import MatchingSettings, PartsSettings
+from usvireid.config import ClusteringSettings, MatchingSettings, PartsSettings
 from usvireid.data.crops import Crops
 from usvireid.encoders.features import Features
 from usvireid.matching.brst import Selection
@@ -119,7 +120,8 @@ def test_what_is_divided(of):
     labels = labels.replace(identity=np.array([3] * 7 + [-1] + [3] * 4 + [5] * 4))
     values = rng.standard_normal((16, 4)).astype(np.float32)
     features = Features(values / np.linalg.norm(values, axis=1, keepdims=True), crops)
-    part = divided(labels, features, PartsSettings(rule="fixed", count=4, of=of), seed=0).column(names.SUB_CLUSTER)
+    settings = ClusteringSettings(parts=PartsSettings(rule="fixed", count=4, of=of))
+    part = divided(labels, features, {}, settings, seed=0).column(names.SUB_CLUSTER)
     assert part[7] == -1
     if of == "identities":  # 11 and 4 crops: more than 4 are divided into 4, over both modalities
         assert set(part[[*range(7), *range(8, 12)]]) == {0, 1, 2, 3}
@@ -127,8 +129,37 @@ def test_what_is_divided(of):
     else:  # 5 of visible cluster 0 alone
         assert set(part[:5]) == {0, 1, 2, 3}
         assert set(part[5:7]) == set(part[8:]) == {0}
-    whole = divided(labels, features, PartsSettings(of=of), seed=0)
+    whole = divided(labels, features, {}, ClusteringSettings(parts=PartsSettings(of=of)), seed=0)
     assert set(whole.column(names.SUB_CLUSTER)) == {-1}
+
+
+def graph_of(group):
+    """A graph in which crops of a group are near each other, and farther from all others."""
+    distance = np.where(group[:, None] == group, np.float32(0.1), np.float32(0.5))
+    np.fill_diagonal(distance, 0.001)
+    return sparse.csr_matrix(distance.astype(np.float32))
+
+
+@pytest.mark.parametrize("empty", [None, *names.MODALITIES])
+def test_the_tree_divides_each_modality_by_its_graph(empty):
+    groups = {modality: np.repeat(np.arange(3), 5) for modality in names.MODALITIES}
+    clusters = {modality: np.array([0] * 10 + [1] * 4 + [-1]) for modality in names.MODALITIES}
+    if empty is not None:
+        groups[empty] = clusters[empty] = np.zeros(0, dtype=np.int64)
+    labels, crops = labels_of(*(clusters[modality].tolist() for modality in names.MODALITIES))
+    values = np.random.default_rng(1).standard_normal((len(labels), 4)).astype(np.float32)
+    features = Features(values / np.linalg.norm(values, axis=1, keepdims=True), crops)
+    graphs = {modality: graph_of(group) for modality, group in groups.items()}
+    settings = ClusteringSettings(parts=PartsSettings(rule="tree"), min_samples=3)
+    part = divided(labels, features, graphs, settings, seed=0).column(names.SUB_CLUSTER)
+    for modality in names.MODALITIES:
+        found = part[labels.rows_of(modality)]
+        if modality == empty:
+            assert len(found) == 0
+            continue
+        assert [len(set(found[start : start + 5])) for start in (0, 5)] == [1, 1]
+        assert sorted((found[0], found[5])) == [0, 1]
+        assert found[10:].tolist() == [0, 0, 0, 0, -1]  # a cluster of one leaf stays whole
 
 
 def seen(visible_parts, infrared_parts):

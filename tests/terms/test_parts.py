@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from usvireid import names
 from usvireid.clustering.parts import parts_of
-from usvireid.config import MemorySettings, PartsSettings
+from usvireid.config import ClusteringSettings, MemorySettings, PartsSettings
 from usvireid.data.crops import Crops
 from usvireid.encoders.features import Features
 from usvireid.matching.labels import PseudoLabels
@@ -63,7 +63,8 @@ def test_the_rule_decides_what_is_divided(rule: str, parts: dict[int, set[int]])
     values = generator.standard_normal((9, 5)).astype(np.float32)
     values[:3] += 10
     values /= np.linalg.norm(values, axis=1, keepdims=True)
-    found = parts_of(values, label, PartsSettings(rule=rule, count=2, crops=3), seed=0)  # type: ignore[arg-type]
+    settings = PartsSettings(rule=rule, count=2, crops=3)  # type: ignore[arg-type]
+    found = parts_of(values, label, None, ClusteringSettings(parts=settings), seed=0)
     assert found[8] == -1
     for cluster, expected in parts.items():
         assert set(found[label == cluster]) - {-1} == expected
@@ -71,5 +72,6 @@ def test_the_rule_decides_what_is_divided(rule: str, parts: dict[int, set[int]])
 
 def test_nothing_to_divide() -> None:
     for label in (np.zeros(0, dtype=np.int64), np.full(3, -1)):
-        found = parts_of(np.zeros((len(label), 2), dtype=np.float32), label, PartsSettings(rule="fixed"), seed=0)
+        settings = ClusteringSettings(parts=PartsSettings(rule="fixed"))
+        found = parts_of(np.zeros((len(label), 2), dtype=np.float32), label, None, settings, seed=0)
         assert found.tolist() == [-1] * len(label)

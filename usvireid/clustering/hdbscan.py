@@ -17,6 +17,7 @@ _BEYOND = 1.001
 hierarchy has one enormous step in it, and everything below the step collapses into one cluster.)"""
 _TIE_BREAK = 1e-9
 _CORE_SHARE = 0.5
+_TREE = np.dtype([("parent", np.intp), ("child", np.intp), ("lambda_val", np.float64), ("child_size", np.intp)])
 
 
 def hdbscan(graph: sparse.csr_matrix, *, min_cluster_size: int, min_samples: int) -> Clusters:
@@ -35,20 +36,12 @@ def hdbscan(graph: sparse.csr_matrix, *, min_cluster_size: int, min_samples: int
     Raises:
         ValueError: a setting is out of range, or the graph is not square.
     """
-    if min_cluster_size < 2 or min_samples < 1:
-        raise ValueError(
-            f"min_cluster_size must be at least 2 and min_samples at least 1, got {min_cluster_size} and {min_samples}"
-        )
-    if graph.ndim != 2 or graph.shape[0] != graph.shape[1]:
-        raise ValueError(f"a distance graph is square, got {graph.shape}")
-    count = graph.shape[0]
-    if count < min_cluster_size:
+    found = _fitted(graph, min_cluster_size, min_samples)
+    if found is None:
+        count = graph.shape[0]
         none = np.zeros(count, dtype=np.float32)
         role = np.full(count, names.OUTLIER, dtype=object)
         return Clusters(np.full(count, names.NO_LABEL, dtype=np.int64), role, none, none, none[:0])
-    # The spanning tree holds all that HDBSCAN needs, and with one sample the package takes its edges as they are.
-    tree = _spanning_tree(graph, min_samples)
-    found = HDBSCAN(min_cluster_size=min_cluster_size, min_samples=1, metric="precomputed").fit(tree)
     label, order = _in_order(found.labels_.astype(np.int64))
     confidence = np.clip(found.probabilities_, 0, 1).astype(np.float32)
     role = np.where(confidence >= _CORE_SHARE, names.CORE, names.BORDER).astype(object)
@@ -61,6 +54,49 @@ def hdbscan(graph: sparse.csr_matrix, *, min_cluster_size: int, min_samples: int
         outlier_score=np.clip(np.nan_to_num(found.outlier_scores_), 0, 1).astype(np.float32),
         persistence=np.clip(np.asarray(found.cluster_persistence_)[order], 0, 1).astype(np.float32),
     )
+
+
+def condensed_tree(graph: sparse.csr_matrix, *, min_cluster_size: int, min_samples: int) -> np.ndarray:
+    """The hierarchy of all densities, from which `hdbscan` with the same arguments selects its clusters.
+
+    It begins with one branch, of all crops. As the distance up to which crops belong together shrinks, crops leave
+    their branch one by one, and where a branch falls into two of `min_cluster_size` crops or more, two new ones begin.
+    A branch in which none begins is a leaf.
+
+    Args:
+        graph: as for `hdbscan`.
+        min_cluster_size: crops of a branch, at least 2.
+        min_samples: as for `hdbscan`.
+
+    Returns:
+        The table of the hdbscan package (`CondensedTree.to_numpy`), a structured array with a row for everything that
+        leaves a branch: `parent`, the number of the branch, N or more, N being the first; `child`, a crop from 0 to
+        N - 1 or a new branch; `lambda_val`, 1 / the distance at which it leaves; `child_size`, its crops. Without rows
+        where there are fewer than `min_cluster_size` crops.
+
+    Raises:
+        ValueError: as `hdbscan`.
+    """
+    found = _fitted(graph, min_cluster_size, min_samples)
+    if found is None:
+        return np.empty(0, dtype=_TREE)
+    tree: np.ndarray = found.condensed_tree_.to_numpy()
+    return tree
+
+
+def _fitted(graph: sparse.csr_matrix, min_cluster_size: int, min_samples: int) -> HDBSCAN | None:
+    """What the package makes of the graph; None where there are too few crops for a cluster."""
+    if min_cluster_size < 2 or min_samples < 1:
+        raise ValueError(
+            f"min_cluster_size must be at least 2 and min_samples at least 1, got {min_cluster_size} and {min_samples}"
+        )
+    if graph.ndim != 2 or graph.shape[0] != graph.shape[1]:
+        raise ValueError(f"a distance graph is square, got {graph.shape}")
+    if graph.shape[0] < min_cluster_size:
+        return None
+    # The spanning tree holds all that HDBSCAN needs, and with one sample the package takes its edges as they are.
+    tree = _spanning_tree(graph, min_samples)
+    return HDBSCAN(min_cluster_size=min_cluster_size, min_samples=1, metric="precomputed").fit(tree)
 
 
 def _spanning_tree(graph: sparse.csr_matrix, min_samples: int) -> sparse.csr_matrix:

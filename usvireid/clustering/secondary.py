@@ -108,20 +108,22 @@ def divide(
     return result.clusters()
 
 
-def tree_parts(tree: np.ndarray, cluster: np.ndarray, least: int = 2) -> np.ndarray:
+def tree_parts(tree: np.ndarray, cluster: np.ndarray, most: int | None = None, least: int = 2) -> np.ndarray:
     """Parts that HDBSCAN's condensed tree shows inside clusters: the leaves its crops belong to (ours).
 
     A cluster that HDBSCAN selects is a branch of the tree; where the branch forks further down, its leaves are denser
     parts. The clusters may also come from elsewhere, as long as the tree is about the same crops.
 
     Args:
-        tree: the table of `hdbscan.HDBSCAN(...).condensed_tree_.to_numpy()` for the N crops.
+        tree: the table of `condensed_tree` for the N crops.
         cluster: int64, N; -1 for outliers.
+        most: parts of a cluster; of more leaves the largest count, by their crops in the cluster (of equal ones that
+            with the lowest number). None: all.
         least: a leaf with fewer crops in a cluster is no part of it.
 
     Returns:
-        int64, N; the part within the cluster, or -1 where the crop left the tree above the leaves; see
-        `divide_as_given`.
+        int64, N; the part within the cluster, 0 being the largest, or -1 where the crop left the tree above the leaves,
+        or is in a leaf that is no part; see `divide_as_given`.
     """
     is_crop = tree["child"] < len(cluster)
     crops, node = tree["child"][is_crop], tree["parent"][is_crop]
@@ -132,12 +134,11 @@ def tree_parts(tree: np.ndarray, cluster: np.ndarray, least: int = 2) -> np.ndar
     pairs, which, members = np.unique(
         np.stack((cluster[known], leaf[known])), axis=1, return_inverse=True, return_counts=True
     )
-    counts = members >= least
-    before: np.ndarray = np.cumsum(counts) - counts
-    first_of_cluster = np.searchsorted(pairs[0], pairs[0])
-    number = np.where(counts, before - before[first_of_cluster], names.NO_LABEL)
+    rank = np.empty_like(members)
+    rank[np.lexsort((pairs[1], -members, pairs[0]))] = np.arange(len(members)) - np.searchsorted(pairs[0], pairs[0])
+    counts = (members >= least) & (rank < (len(members) if most is None else most))
     parts = np.full(len(cluster), names.NO_LABEL, dtype=np.int64)
-    parts[known] = number[which]
+    parts[known] = np.where(counts, rank, names.NO_LABEL)[which.ravel()]
     return parts
 
 
