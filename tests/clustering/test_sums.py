@@ -20,7 +20,7 @@ def test_both_ways_equal_the_loop(rows, count, seed):
         if label >= 0:
             expected[label] += feature
             sizes[label] += 1
-    for add in (module._one_by_one, module._by_segments):
+    for add in (module._label_by_label, module._by_segments):
         torch.testing.assert_close(add(features, labels, torch.tensor(sizes, dtype=torch.int64)), expected)
     found, counted = label_sums(features, labels, count)
     torch.testing.assert_close(found, expected)

@@ -80,10 +80,13 @@ class GramDistances:
 
     def __init__(self, features: Tensor, bucket: Bucket) -> None:
         longest = bucket.members.shape[1]
-        self._gram = features.new_zeros(len(bucket.groups), longest, longest)
+        self._gram = features.new_empty(len(bucket.groups), longest, longest)
         for block, size in bucket.blocks(features.shape[1]):
-            inside = features[bucket.members[block, :size]]
+            # Several times faster than indexing with a table of rows.
+            inside = features.index_select(0, bucket.members[block, :size].flatten()).view(-1, size, features.shape[1])
             self._gram[block, :size, :size] = inside @ inside.transpose(1, 2)
+            self._gram[block, size:] = 0
+            self._gram[block, :size, size:] = 0
         self._square = torch.diagonal(self._gram, dim1=1, dim2=2)
 
     def to_members(self, chosen: Tensor) -> Tensor:
