@@ -276,14 +276,14 @@ def sections(options: argparse.Namespace) -> Iterator[str]:
         yield f"## Approximate k-NN\n\n{table(APPROXIMATE_HEAD, rows)}"
         return
     yield EXPLANATION
-    if options.curve:
-        yield f"## Growth with the number of crops, synthetic\n\n{table(CURVE_HEAD, curve())}"
     for name, make in made.items():
         values = make()
         size = f"{name} {len(values):,} x {values.shape[1]}"
         if options.gpu:
             yield f"## k-NN on GPUs: {size}\n\n{table(GPU_HEAD, on_gpus(values))}"
         yield f"## {size}\n\n{table(COMPARE_HEAD, compare(values))}"
+    if options.curve:
+        yield f"## Growth with the number of crops, synthetic\n\n{table(CURVE_HEAD, curve())}"
     if options.parts:
         yield f"## Other steps\n\n{table(PARTS_HEAD, other_parts())}"
     if not options.gpu:
