@@ -255,7 +255,7 @@ class LossSettings(_Part):
     homogeneous: Weight = Field(0.0, description="near crops of the own modality (HIL)")
     own_row: bool = Field(False, description="a crop is near to itself in the homogeneous term, as released")
     heterogeneous: Weight = Field(0.0, description="near crops of the other modality (HIL)")
-    identity: Weight = Field(1.0, description="identity classifier (supervised)")
+    identity: Weight = Field(1.0, description="classifier of known identities (supervised, semi_supervised)")
     icg: Weight = Field(0.0, description="identity clues guided loss (ICRE)")
 
 

@@ -299,6 +299,11 @@ class Experiment:
             )
         return self._classifier
 
+    @property
+    def classes(self) -> int | None:
+        """How many identities the classifier tells apart; None before there is one."""
+        return None if self._classifier is None else self._classifier.out_features
+
     def _new_classifier(self, classes: int) -> nn.Linear:
         layer = nn.Linear(self.encoder.trained_part().width, classes, bias=False)
         nn.init.normal_(layer.weight, std=0.001, generator=torch_generator(self.settings.seed, "classifier", 0))
