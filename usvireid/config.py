@@ -133,7 +133,7 @@ class NeighborSettings(_Part):
     backend: Literal["auto", "faiss-gpu", "torch-cuda", "faiss-cpu", "torch-cpu"] = Field(
         "auto", description="who searches"
     )
-    approximate_above: Count | None = Field(
+    approximate_above: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         None,
         description="crops of a modality above which FAISS's inverted lists search, approximately; none: always exact",
     )

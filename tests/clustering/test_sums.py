@@ -32,3 +32,5 @@ def test_refusals():
         label_sums(torch.ones(2, 3), torch.tensor([0]), 1)
     with pytest.raises(ValueError, match="label 2, but only 2"):
         label_sums(torch.ones(1, 3), torch.tensor([2]), 2)
+    with pytest.raises(ValueError, match="float32 or float64"):
+        label_sums(torch.ones(1, 3, dtype=torch.bfloat16), torch.tensor([0]), 1)

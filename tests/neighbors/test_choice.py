@@ -72,3 +72,20 @@ def test_without_faiss_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         refuse_without_faiss(settings(5))
     monkeypatch.setattr(probe, "has_faiss", lambda: True)
     refuse_without_faiss(settings(5))
+
+
+def test_a_faiss_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("libomp.so: cannot open shared object file")
+
+    monkeypatch.setattr(probe, "has_faiss", lambda: True)
+    monkeypatch.setattr("usvireid.neighbors.choice.importlib.import_module", broken)
+    with pytest.raises(UsageError, match=r"does not load \(libomp"):
+        refuse_without_faiss(NeighborSettings(approximate_above=1))
+    refuse_without_faiss(NeighborSettings())
+
+
+@pytest.mark.parametrize("value", [True, 0, 1.0, "1"])
+def test_only_a_number_of_crops_switches_it_on(value: object) -> None:
+    with pytest.raises(ValueError, match="approximate_above"):
+        NeighborSettings.model_validate({"approximate_above": value})

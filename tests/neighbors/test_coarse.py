@@ -84,3 +84,18 @@ def test_the_front_takes_it_where_it_pays_and_gives_it_up_where_it_fails(monkeyp
     assert "reduced precision" in caplog.text
     assert np.array_equal(found.ids, expected.ids)
     assert np.array_equal(found.distances, expected.distances)
+
+
+def test_rows_whose_products_could_overflow_are_searched_in_float32(monkeypatch):
+    rng = np.random.default_rng(0)
+    values = (5e16 * rng.standard_normal((300, 20))).astype(np.float32)
+    values[:, 0] = -6.9e18
+    values[30:50, 0] = 6.9e18 * rng.uniform(0.8, 1, 20)
+    expected = knn(values, 8)
+    monkeypatch.setattr(front, "float32_is_slow", lambda values: True)
+    monkeypatch.setattr(front, "leaves_few", lambda rounded, k: True)
+    found = knn(values, 8)
+    assert np.array_equal(found.ids, expected.ids)
+    assert (found.ids[:, :1] == np.arange(300)[:, None]).all()
+    small = values / np.float32(1e10)
+    assert np.array_equal(knn(small, 8).ids, expected.ids)

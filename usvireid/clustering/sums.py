@@ -9,8 +9,11 @@ from torch import Tensor
 from usvireid.neighbors.compiled import kernel, over_rows
 
 
+@torch.no_grad()
 def label_sums(features: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Add up the features of each label, all labels at once, in row order and so with the same result in every run.
+
+    Sums have no gradient.
 
     Args:
         features: float32 or float64, N x D.
@@ -22,8 +25,10 @@ def label_sums(features: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Te
         sizes: int64, K; rows per label.
 
     Raises:
-        ValueError: not one label per feature, or a label of `count` or more.
+        ValueError: not one label per feature, a label of `count` or more, or another dtype.
     """
+    if features.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"features must be float32 or float64 to be summed, got {features.dtype}")
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(f"need one label per feature, got {tuple(labels.shape)} for {tuple(features.shape)}")
     sizes = torch.bincount(labels[labels >= 0], minlength=count)

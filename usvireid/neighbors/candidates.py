@@ -92,7 +92,7 @@ def nearest(
         candidates: rows of fewer than k columns, or that may miss one, are searched again.
         k: columns wanted, at most N.
         scores: makes the scores of any rows against any columns; called only where rows have to be searched again.
-        block_bytes: bound on temporary memory.
+        block_bytes: bound on temporary memory, beside the candidates and the result.
 
     Returns:
         ids (int64, N x k) and squared distances (float32, N x k).
@@ -169,7 +169,8 @@ def _near_kth(
     for row in range(count):
         found = scores[row, : sizes[row]]
         # Whatever is not in the row is then farther than k of those that are.
-        sure = (limits[row] * (1 - relative) - 2 * errors[row]) / (1 + relative)
+        sure = limits[row] * (1 - relative) - 2 * errors[row]
+        sure /= 1 + relative if sure > 0 else 1 - relative
         certain[row] = (found <= sure).sum() >= k
         if certain[row]:
             reach = max(reach_of(found, k, -2 * errors[row]), 0.0)
@@ -190,7 +191,8 @@ def _first_wrong(
     """The first pair whose score is farther from its distance than it can be, or -1."""
     for pair in range(len(rows)):
         score = np.float64(scores[pair])
-        if not abs(np.float64(distances[pair]) - score) <= errors[rows[pair]] + relative * abs(score):
+        near = abs(np.float64(distances[pair]) - score) <= errors[rows[pair]] + relative * abs(score)
+        if not near or not np.isfinite(score):
             return pair
     return -1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,10 +85,19 @@ def refuse_without_faiss(settings: NeighborSettings) -> None:
     It is refused however few the crops are: their number is known only once all images have been looked at.
 
     Raises:
-        UsageError: FAISS is asked for and not installed.
+        UsageError: FAISS is asked for and not installed, or cannot be loaded.
     """
-    if settings.approximate_above is not None and not probe.has_faiss():
+    if settings.approximate_above is None:
+        return
+    if not probe.has_faiss():
         raise UsageError(
             "neighbors.approximate_above: approximate k-NN needs FAISS, which is not installed: "
             "pip install faiss-cpu, or leave the setting out for exact k-NN."
         )
+    try:
+        importlib.import_module("faiss")
+    except Exception as error:  # whatever a library that does not fit the machine may raise
+        raise UsageError(
+            f"neighbors.approximate_above: approximate k-NN needs FAISS, which does not load ({error}): "
+            "install another build, or leave the setting out for exact k-NN."
+        ) from error

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 RELATIVE = 1.01 * 2.0**-8
 """The share of a product that rounding it to bfloat16 takes or adds at most."""
+LARGEST_SQUARE = 1e36
+"""Squared length of rows above which sums of products could leave the range of float32."""
 _PIECES = 3
 _MULTIPLE = 32
 """What processors multiply at a time."""
@@ -57,9 +59,10 @@ class Coarse:
 
 
 def coarse(values: np.ndarray) -> Coarse:
-    """Values (float32, N x D) rounded, about the mean of a sample: any point near it serves.
+    """Values (float32, N x D, squared lengths up to `LARGEST_SQUARE`) rounded, about the mean of a sample.
 
-    With r = |x - x^|, the product of the rounded rows is off by at most r_x |y^| + |x| r_y. The rest is as in float32.
+    Any point near the mean serves. With r = |x - x^|, the product of the rounded rows is off by at most
+    r_x |y^| + |x| r_y. The rest is as in float32.
     """
     count, columns = values.shape
     point = values[:: max(1, count // _SAMPLE_OF_MEAN)].mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -13,7 +13,7 @@ from usvireid.errors import DataError, UsageError
 from usvireid.neighbors import probe
 from usvireid.neighbors.backends import FAISS_GPU_LARGEST_WIDTH, torch_scores
 from usvireid.neighbors.candidates import Candidates, ReducedPrecisionError, nearest
-from usvireid.neighbors.coarse import Coarse, coarse, float32_is_slow, leaves_few
+from usvireid.neighbors.coarse import LARGEST_SQUARE, Coarse, coarse, float32_is_slow, leaves_few
 from usvireid.neighbors.distances import squared_norms
 from usvireid.neighbors.shared import FAISS_CPU, FAISS_GPU, TORCH_CPU, TORCH_CUDA, candidate_width, shared_search
 from usvireid.neighbors.tensors import full_float32, one_thread_each
@@ -90,7 +90,8 @@ def knn(
         k: neighbours wanted, at least 1; min(k, N) are delivered.
         backend: "faiss-gpu", "torch-cuda", "faiss-cpu", "torch-cpu", or "auto" for the fastest there is.
         device: "cpu", "cuda" (all GPUs), "cuda:1", or "auto" for whatever the back end uses.
-        block_bytes: bound on the temporary memory of a search, beside `values` and the result.
+        block_bytes: bound on the blocks of a search. Beside them, `values` and the result it holds its candidates: on
+            the CPU 32 (k + 16) bytes a row, and in bfloat16 as much as `values` once more.
 
     Raises:
         UsageError: the back end or device is not there; the message says what to install or choose.
@@ -201,7 +202,7 @@ def _searches(
     if backend == FAISS_CPU:
         yield search(FAISS_CPU)
     if backend == TORCH_CPU:
-        if float32_is_slow(values):
+        if float32_is_slow(values) and squared_norms(values).max() <= LARGEST_SQUARE:
             rounded = coarse(values)
             if leaves_few(rounded, k):
                 yield search(TORCH_CPU, rounded)

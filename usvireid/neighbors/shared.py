@@ -51,7 +51,7 @@ def shared_search(
         k: neighbours wanted, at most N.
         kind: the back end.
         gpus: numbers of the GPUs of this process.
-        block_bytes: bound on temporary memory, of each process.
+        block_bytes: bound on the blocks of each process, see `knn`.
         rounded: for `TORCH_CPU`: `coarse(values)` to search in bfloat16.
     """
     group = current()
