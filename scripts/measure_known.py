@@ -27,7 +27,7 @@ def arms(shares: list[str]) -> dict[str, tuple[str, list[str]]]:
     """Who is trained: a name to the end of the run's name and the settings."""
     found: dict[str, tuple[str, list[str]]] = {"nobody known (hil)": ("", [])}
     for share in shares:
-        changes = ["pipeline=semi_supervised", f"known.share={share}"]
+        changes = ["pipeline=semi_supervised", "losses.identity=5", f"known.share={share}"]
         found[f"{100 * float(share):.0f} % known"] = (f"_known_{share}", changes)
     return found | {"supervised": ("_supervised", ["pipeline=supervised"])}
 
