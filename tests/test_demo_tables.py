@@ -58,4 +58,4 @@ def test_labels_of_the_last_epochs_and_what_chance_would_give(scripts: dict[str,
 def test_whom_a_larger_share_is_compared_with(scripts: dict[str, ModuleType]) -> None:
     arms = scripts["measure_known"].arms(["0.1", "1"])
     assert list(arms) == ["nobody known (hil)", "10 % known", "100 % known", "supervised"]
-    assert arms["10 % known"] == ("_known_0.1", ["pipeline=semi_supervised", "known.share=0.1"])
+    assert arms["10 % known"] == ("_known_0.1", ["pipeline=semi_supervised", "losses.identity=5", "known.share=0.1"])
