@@ -122,7 +122,8 @@ def test_bad_arguments_are_one_line_and_nothing_is_written(
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "usvireid.cli", "footage", "ingest", *map(str, arguments)]
+    # With less of the processor than the test, which has to see what it does in time.
+    command = ["nice", "-n", "15", sys.executable, "-m", "usvireid.cli", "footage", "ingest", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
 
 
