@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import signal
@@ -122,9 +123,12 @@ def test_bad_arguments_are_one_line_and_nothing_is_written(
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
-    # With less of the processor than the test, which has to see what it does in time.
-    command = ["nice", "-n", "15", sys.executable, "-m", "usvireid.cli", "footage", "ingest", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    command = [sys.executable, "-m", "usvireid.cli", "footage", "ingest", *map(str, arguments)]
+    # Tests that a shell started in the background ignore Ctrl-C, and so would what they start.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ), preexec_fn=heed
+    )
 
 
 def appears(path: Path, process: subprocess.Popen[str]) -> None:
