@@ -20,8 +20,8 @@ _UNKNOWN = -100
 class KnownIdentities(Term):
     """Cross-entropy of a linear layer on the features after the neck, over the crops whose identity is known (ours).
 
-    It is what `supervised` learns from, so that the more is known, the nearer this comes to it; a batch without a known
-    crop adds zero.
+    It is what `supervised` learns from, so that the more is known, the nearer this comes to it. A known crop weighs the
+    same however many others are known: a few known people do not rule the network, and a batch without them adds zero.
     """
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
@@ -46,11 +46,11 @@ class KnownIdentities(Term):
         return True
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
-        """One loss for the known crops of the batch, the mean over them."""
+        """One loss for the known crops of the batch, their sum over the number of all crops of the batch."""
         rows = torch.cat([batch.rows[name] for name in names.MODALITIES if name in batch.rows])
         identity = self._known[rows]
         total = cross_entropy(self._classify(encoded.all_necked()), identity, ignore_index=_UNKNOWN, reduction="sum")
-        return {"identity": (self._weight, total / (identity >= 0).sum().clamp_min(1))}
+        return {"identity": (self._weight, total / len(identity))}
 
 
 def _known(experiment: Experiment) -> np.ndarray:
