@@ -16,6 +16,7 @@ and of every epoch of `all`.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 from collections.abc import Mapping
@@ -58,12 +59,12 @@ ALONE = ["encoder.gradients=0"]
 
 @dataclass(frozen=True)
 class Variant:
-    """A row: what its settings add; or the row whose runs it scores again, and the descriptor's share in that."""
+    """A row: what its settings add; or the row whose runs it scores again, with the descriptor beside them or not."""
 
     name: str
     changes: list[str] = field(default_factory=list)
     scores_of: str = ""
-    share: float = 0
+    beside: bool = False
 
 
 VARIANTS = (
@@ -77,12 +78,12 @@ VARIANTS = (
     Variant("+ neighbours", [*PARTS, *NEIGHBOURS, *ALONE]),
     Variant("+ ICRE", scores_of="all"),
     Variant("all", [*PARTS, *NEIGHBOURS, *ICRE]),
-    Variant("all but ICRE", scores_of="+ neighbours", share=0.6),
-    Variant("+ BRST beside the descriptor", scores_of="+ BRST", share=0.6),
-    Variant("supervised plain beside the descriptor", scores_of="supervised plain, edges", share=0.6),
+    Variant("all but ICRE", scores_of="+ neighbours", beside=True),
+    Variant("+ BRST beside the descriptor", scores_of="+ BRST", beside=True),
+    Variant("supervised plain beside the descriptor", scores_of="supervised plain, edges", beside=True),
 )
 """`all` has the descriptor beside the network in what is compared; `+ ICRE` is the network of the same runs alone. The
-rows after it are the networks of the rows they name, compared beside the descriptor."""
+rows after it are the networks of the rows they name, compared beside the descriptor by the same share."""
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Rule to direction to scores, each a share of 1."""
@@ -93,7 +94,7 @@ class Judge:
 
     Args:
         data: all crops.
-        settings: of all runs.
+        settings: of all runs; the share in them is the descriptor's, where a row has it beside a network.
     """
 
     def __init__(self, data: Data, settings: Settings) -> None:
@@ -102,6 +103,7 @@ class Judge:
             rule: plan(self.test.crops, EvaluationSettings(exclude=[names.CAMERA, names.FRAME], min_frame_gap=gap))
             for rule, gap in RULES.items()
         }
+        self.share = settings.encoder.gradients
         self._compute = choose_compute(settings.device, settings.precision)
 
     def of_features(self, values: np.ndarray) -> Scores:
@@ -168,8 +170,8 @@ def scored(variant: Variant, seed: int, options: argparse.Namespace, judge: Judg
         encoder = open_trained(folder_of(options.out, variant.scores_of or variant.name, seed)).encoder
         if variant.scores_of:
             encoder = encoder.trained_part()
-        if variant.share:
-            encoder = BesideGradients(encoder, variant.share)
+        if variant.beside:
+            encoder = BesideGradients(encoder, judge.share)
             encoder.centre(judge.descriptors(judge.train))
         found = judge.of_encoder(encoder)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -224,6 +226,43 @@ def label_table(first: str, rows: Mapping[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Of every row the scores of each seed; of the rows that are trained without labels the last line of metrics of
+    each; of every epoch of `all` the lines of all seeds."""
+
+    scores: dict[str, list[Scores]] = field(default_factory=dict)
+    last: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    epochs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def measure(options: argparse.Namespace, display: Display) -> Measured:
+    """Train what is missing, and score it."""
+    asked = [name.strip() for name in options.variants.split(";") if name.strip()]
+    variants = [variant for variant in VARIANTS if not asked or variant.name in asked]
+    weights = [f"encoder.weights={options.weights}"] if options.weights else []
+    settings = settings_of(options.config, {}, [*options.set, *weights])
+    judge = Judge(open_data(options.data, settings, display), settings)
+    found = Measured({name: [scores] for name, scores in untrained(judge, settings).items()})
+    seeds = list(map(int, options.seeds.split(",")))
+    for seed, variant in itertools.product(seeds, variants):
+        if not variant.scores_of and not options.tables:
+            train(variant, seed, options, display)
+    for variant, seed in itertools.product(variants, seeds):
+        folder = folder_of(options.out, variant.scores_of or variant.name, seed)
+        lines = Run.open(folder).metrics() if (folder / names.CONFIG_FILE).is_file() else []
+        if not lines or lines[-1]["epoch"] < settings.training.epochs:
+            continue
+        found.scores.setdefault(variant.name, []).append(scored(variant, seed, options, judge))
+        if not variant.scores_of and not lines[-1]["supervised"]:
+            found.last.setdefault(variant.name, []).append(lines[-1])
+        if variant.name == "all":
+            for line in lines:
+                if line["epoch"] and line.get("losses"):
+                    found.epochs.setdefault(f"{line['epoch']}", []).append(line)
+    return found
+
+
 def main() -> None:
     """Train what is missing and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -236,33 +275,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="a setting of all runs, NAME=VALUE")
     parser.add_argument("--tables", action="store_true", help="train nothing; tables of the runs that are finished")
     options = parser.parse_args()
-    display = Display()
-    asked = [name.strip() for name in options.variants.split(";") if name.strip()]
-    variants = [variant for variant in VARIANTS if not asked or variant.name in asked]
-    settings = settings_of(options.config, {}, [f"encoder.weights={options.weights}"] if options.weights else [])
-    judge = Judge(open_data(options.data, settings, display), settings)
-    scores: dict[str, list[Scores]] = {name: [found] for name, found in untrained(judge, settings).items()}
-    metrics: dict[str, list[dict[str, Any]]] = {}
-    epochs: dict[str, list[dict[str, Any]]] = {}
-    for seed in map(int, options.seeds.split(",")):
-        for variant in variants:
-            if not variant.scores_of and not options.tables:
-                train(variant, seed, options, display)
-    for variant in variants:
-        for seed in map(int, options.seeds.split(",")):
-            folder = folder_of(options.out, variant.scores_of or variant.name, seed)
-            lines = Run.open(folder).metrics() if (folder / names.CONFIG_FILE).is_file() else []
-            if not lines or lines[-1]["epoch"] < settings.training.epochs:
-                continue
-            scores.setdefault(variant.name, []).append(scored(variant, seed, options, judge))
-            if not variant.scores_of and not lines[-1]["supervised"]:
-                metrics.setdefault(variant.name, []).append(lines[-1])
-            if variant.name == "all":
-                for line in lines:
-                    if line["epoch"] and line.get("losses"):
-                        epochs.setdefault(f"{line['epoch']}", []).append(line)
-    print("\n\n".join([*(score_table(rule, scores) for rule in RULES), label_table("last epoch", metrics)]))
-    print(f"\n{label_table('epoch of `all`', epochs)}" if epochs else "")
+    found = measure(options, Display())
+    tables = [*(score_table(rule, found.scores) for rule in RULES), label_table("last epoch", found.last)]
+    print("\n\n".join([*tables, *([label_table("epoch of `all`", found.epochs)] if found.epochs else [])]))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ def test_auto_takes_what_is_there() -> None:
 def test_what_is_forced_is_taken() -> None:
     assert choose_compute("cpu", "float32").dtype == torch.float32
     assert choose_compute("cpu", "bfloat16").dtype == torch.bfloat16
+    assert choose_compute("cpu", "float16").dtype == torch.float16
 
 
 @pytest.mark.parametrize("device", ["tpu", "mps", "cuda:99", "cpu:x", "cpu:3"])
@@ -24,6 +25,6 @@ def test_devices_that_are_not_there(device: str) -> None:
 
 def test_autocast_only_where_it_is_wanted() -> None:
     layer = torch.nn.Linear(2, 2)
-    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16), ("float16", torch.float16)):
         with choose_compute("cpu", precision).autocast():
             assert layer(torch.ones(1, 2)).dtype == dtype

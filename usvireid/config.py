@@ -405,7 +405,9 @@ class Settings(_Part):
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="of everything random")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="number format of the convolutions")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="number format of the convolutions; float16 for GPUs that lack bfloat16"
+    )
     data: DataSettings = DataSettings()
     encoder: EncoderSettings = EncoderSettings()
     neighbors: NeighborSettings = NeighborSettings()

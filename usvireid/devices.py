@@ -11,12 +11,15 @@ import torch
 from usvireid.errors import UsageError
 from usvireid.processes import own_device
 
+_FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
 
 @dataclass(frozen=True)
 class Compute:
     """Where the encoder runs and in which number format.
 
-    Weights, features and losses are float32; with `dtype` bfloat16 the convolutions run in that format (autocast).
+    Weights, features and losses are float32; with another `dtype`, bfloat16 or float16, the convolutions run in that
+    format (autocast).
     """
 
     device: torch.device
@@ -28,12 +31,17 @@ class Compute:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
 
+    @property
+    def scales_losses(self) -> bool:
+        """Whether losses are scaled for the backward pass, in which float16 would lose small gradients."""
+        return self.dtype == torch.float16
+
     def __str__(self) -> str:
         return f"{self.device} {str(self.dtype).removeprefix('torch.')}"
 
 
 def choose_compute(device: str, precision: str) -> Compute:
-    """Resolve the settings `device` ("auto", "cpu", "cuda", "cuda:1") and `precision` ("auto", "float32", "bfloat16").
+    """Resolve the settings `device` ("auto", "cpu", "cuda", "cuda:1") and `precision` ("auto", or a format by name).
 
     "auto" takes a GPU where there is one, and bfloat16 where the device has instructions for it. Of several processes
     each takes a GPU of its own.
@@ -57,7 +65,7 @@ def choose_compute(device: str, precision: str) -> Compute:
         torch.cuda.set_device(chosen)
     if precision == "auto":
         precision = "bfloat16" if has_fast_bfloat16(chosen) else "float32"
-    return Compute(device=chosen, dtype=torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    return Compute(device=chosen, dtype=_FORMATS[precision])
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -16,14 +16,15 @@ from usvireid.training.experiment import Experiment
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use")
+@pytest.mark.parametrize("precision", ["auto", "float16"])
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_no_step_waits_for_the_device(tmp_path: Path, accumulate: int) -> None:
+def test_no_step_waits_for_the_device(tmp_path: Path, accumulate: int, precision: str) -> None:
     write_people(tmp_path / "people")
     every = {"losses.icg": 1.0, "losses.mccl": 1.0, "losses.homogeneous": 0.1, "losses.heterogeneous": 0.1}
     changes = {**TINY, **every, "device": "cuda", "training.steps": 4, "training.accumulate": accumulate}
     settings = make_settings([("test", nested(name, value)) for name, value in changes.items()])
     data = open_data(tmp_path / "people", settings, Display())
-    experiment = Experiment(settings, data.crops, data.images, choose_compute("cuda", "auto"), Display())
+    experiment = Experiment(settings, data.crops, data.images, choose_compute("cuda", precision), Display())
     hil = load_pipeline("hil")
     labels = hil.cluster(experiment, 2)
     terms = Terms(experiment, labels, 2, hil.TERMS)

@@ -28,7 +28,8 @@ class Checkpoint:
     `tensors` holds the encoder that the run stands for ("encoder."), where that is an average also the one that learns
     ("learner."), the identity classifier where there is one ("classifier."), the optimiser's state ("optimizer."), the
     memory banks ("memory.") and PyTorch's own random state ("random."); `facts` the rest, as JSON: the epoch, the
-    optimiser's groups with the schedule's rate, how many steps the average is of, and the epoch's line of metrics.
+    optimiser's groups with the schedule's rate, how many steps the average is of, in float16 the scale of losses, and
+    the epoch's line of metrics.
     """
 
     epoch: int

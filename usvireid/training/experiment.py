@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from usvireid import names
 from usvireid.clustering.constraints import Constraints
@@ -102,9 +103,9 @@ class Experiment:
         self._parted = PartedEncoder(self.encoder.trained_part(), compute)
         self._meet = crops_meet(self.encoder)
         self._fits = settings.training.batch if isinstance(settings.training.batch, int) else None
-        self.optimizer = make_optimizer(
-            self.encoder, settings.optimizer, from_weights=settings.encoder.weights is not None
-        )
+        from_weights, scaled = settings.encoder.weights is not None, compute.scales_losses
+        self.optimizer = make_optimizer(self.encoder, settings.optimizer, from_weights=from_weights, scaled=scaled)
+        self._scale = GradScaler(compute.device.type, enabled=scaled)
         self._classifier: nn.Linear | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None
@@ -322,9 +323,10 @@ class Experiment:
         self.monitor.laps.lap("losses")
         self._features = None
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own signature has no types
+        self._scale.scale(loss).backward()  # type: ignore[no-untyped-call]  # PyTorch's own signature has no types
         self.monitor.laps.lap("backward")
-        self.optimizer.step()
+        self._scale.step(self.optimizer)
+        self._scale.update()
         if self._average is not None:
             self._average.update(self.encoder)
         self.monitor.laps.lap("optimiser")
@@ -355,6 +357,8 @@ class Experiment:
         if self._average is not None and self._average.steps:
             tensors |= {f"learner.{key}": value for key, value in self.encoder.state_dict().items()}
             facts = {"averaged_steps": self._average.steps, **facts}
+        if self.compute.scales_losses:
+            facts = {"loss_scale": self._scale.state_dict(), **facts}
         tensors |= {f"optimizer.{key}": value for key, value in state.items()}
         for name, memory in self.memories.items():
             tensors |= {f"memory.{name}.{key}": value for key, value in memory.state_dict().items()}
@@ -394,6 +398,8 @@ class Experiment:
             self.optimizer.param_groups.pop()
             self._classifier = None
         restore_optimizer(self.optimizer, checkpoint.part("optimizer."), checkpoint.fact("optimizer_groups"))
+        if self.compute.scales_losses:
+            self._scale.load_state_dict(checkpoint.fact("loss_scale"))
         banks = {key.partition(".")[0] for key in checkpoint.part("memory.")}
         self.memories = {
             name: IdentityMemory.of_state(

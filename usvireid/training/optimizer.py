@@ -14,13 +14,17 @@ _SHARE = "share"
 """Of the learning rate; the name under which a group of parameters keeps it."""
 
 
-def make_optimizer(encoder: Encoder, settings: OptimizerSettings, *, from_weights: bool) -> torch.optim.Optimizer:
+def make_optimizer(
+    encoder: Encoder, settings: OptimizerSettings, *, from_weights: bool, scaled: bool = False
+) -> torch.optim.Optimizer:
     """AdamW, or SGD with Nesterov momentum, over everything that an encoder learns.
 
     Args:
         encoder: what learns.
         settings: the form, and the share of the rate for what published weights fill (`Encoder.published`).
         from_weights: whether the run starts from such weights; if not, everything learns at the whole rate.
+        scaled: gradients come from scaled losses (float16): a step then takes the scale out itself, and leaves all as
+            it is where they are not finite, which the host need not wait for.
     """
     shares = from_weights and settings.backbone != 1
     published = {id(parameter) for parameter in encoder.published()} if shares else set()
@@ -31,12 +35,19 @@ def make_optimizer(encoder: Encoder, settings: OptimizerSettings, *, from_weight
     ]
     groups = [group for group in groups if group["params"]]
     # One parameter at a time on the CPU would be slower; `foreach` is what PyTorch itself takes on a GPU.
+    foreach, fused = (None, True) if scaled else (True, None)
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.name == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, weight_decay=decay, foreach=True)
+        return torch.optim.AdamW(groups, lr=rate, weight_decay=decay, foreach=foreach, fused=fused)
     nesterov = settings.momentum > 0
     return torch.optim.SGD(
-        groups, lr=rate, weight_decay=decay, momentum=settings.momentum, nesterov=nesterov, foreach=True
+        groups,
+        lr=rate,
+        weight_decay=decay,
+        momentum=settings.momentum,
+        nesterov=nesterov,
+        foreach=foreach,
+        fused=fused,
     )
 
 
