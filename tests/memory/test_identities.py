@@ -46,7 +46,7 @@ def test_centres_are_the_unit_means_by_identity(seed: int) -> None:
 
 def test_both_modalities_weigh_alike_in_a_shared_centre() -> None:
     features, labels = make([3, 3, 3, 3, 9], [9, 3, 4])
-    shared = IdentityMemory.shared(features, labels, 0.1, CPU)
+    shared = IdentityMemory.shared(features, labels, labels.identities(), 0.1, CPU)
     assert shared.identities.tolist() == [3, 4, 9]
     for row, identity in enumerate(shared.identities.tolist()):
         parts = [mean(features, labels, modality, identity) for modality in ("visible", "infrared")]
@@ -56,11 +56,21 @@ def test_both_modalities_weigh_alike_in_a_shared_centre() -> None:
 
 def test_all_crops_may_weigh_alike_in_a_shared_centre() -> None:
     features, labels = make([3, 3, 3, 3, 9], [9, 3, 4])
-    shared = IdentityMemory.shared(features, labels, 0.1, CPU, by_crops=True)
+    shared = IdentityMemory.shared(features, labels, labels.identities(), 0.1, CPU, by_crops=True)
     assert shared.identities.tolist() == [3, 4, 9]
     for row, identity in enumerate(shared.identities.tolist()):
         own = torch.from_numpy(features.values[labels.column("identity") == identity]).mean(0)
         assert torch.allclose(shared.centres[row], functional.normalize(own, dim=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("by_crops", [False, True])
+def test_a_shared_memory_of_some_identities_holds_the_centres_of_these(by_crops: bool) -> None:
+    features, labels = make([3, 3, 9, -1, 5], [9, 4, 4, 5, -1])
+    every = IdentityMemory.shared(features, labels, labels.identities(), 0.1, CPU, by_crops=by_crops)
+    some = IdentityMemory.shared(features, labels, labels.shared_identities(), 0.1, CPU, by_crops=by_crops)
+    assert every.identities.tolist() == [3, 4, 5, 9] and some.identities.tolist() == [5, 9]
+    assert torch.equal(some.centres, every.centres[2:])
+    assert some.rows(torch.tensor([3, 4, 5, 9, -1])).tolist() == [-1, -1, 0, 1, -1]
 
 
 def test_identities_without_a_centre_have_row_minus_one() -> None:
@@ -90,7 +100,7 @@ def test_updates_move_only_the_rows_of_the_batch() -> None:
 
 def test_a_checkpoint_brings_it_back() -> None:
     features, labels = make([3, 9], [4])
-    memory = IdentityMemory.shared(features, labels, 0.1, CPU)
+    memory = IdentityMemory.shared(features, labels, labels.identities(), 0.1, CPU)
     again = IdentityMemory.of_state(memory.state_dict(), 0.1, CPU)
     assert torch.equal(again.centres, memory.centres)
     assert again.rows(torch.tensor([9, 4])).tolist() == memory.rows(torch.tensor([9, 4])).tolist()

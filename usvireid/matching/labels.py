@@ -125,6 +125,10 @@ class PseudoLabels:
         identity = self.column(names.IDENTITY)[self.rows_of(modality)]
         return np.unique(identity[identity >= 0])
 
+    def identities(self) -> np.ndarray:
+        """The identities that have crops in either modality (int64, ascending)."""
+        return np.union1d(*(self.identities_of(modality) for modality in names.MODALITIES))
+
     def shared_identities(self) -> np.ndarray:
         """The identities that have crops in both modalities (int64, ascending)."""
         visible, infrared = (self.identities_of(modality) for modality in names.MODALITIES)

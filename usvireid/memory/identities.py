@@ -42,13 +42,19 @@ class IdentityMemory:
 
     @classmethod
     def shared(
-        cls, features: Features, labels: PseudoLabels, momentum: float, device: torch.device, *, by_crops: bool = False
+        cls,
+        features: Features,
+        labels: PseudoLabels,
+        identities: np.ndarray,
+        momentum: float,
+        device: torch.device,
+        *,
+        by_crops: bool = False,
     ) -> IdentityMemory:
-        """One centre for each identity of either modality.
+        """One centre for each of some identities (int64, ascending), of either modality or of both.
 
         Both modalities weigh alike in it (ours), or, `by_crops`, all its crops do (HIL, released code).
         """
-        identities = np.union1d(*(labels.identities_of(modality) for modality in names.MODALITIES))
         if by_crops:
             return cls(_means(features, labels, None, identities, device), _on(identities, device), momentum)
         parts = [_means(features, labels, modality, identities, device) for modality in names.MODALITIES]
@@ -90,7 +96,8 @@ def _means(
     """Unit mean feature of each identity in a modality, or in both (None), K x D; zero where it has no crop there."""
     rows = np.arange(len(labels)) if modality is None else labels.rows_of(modality)
     identity = labels.column(names.IDENTITY)[rows]
-    rows, identity = rows[identity >= 0], identity[identity >= 0]
+    held = np.isin(identity, identities)
+    rows, identity = rows[held], identity[held]
     place = np.searchsorted(identities, identity)
     return unit_means(_on(features.values[rows], device), _on(place, device), len(identities))
 

@@ -11,12 +11,19 @@ from usvireid.training.experiment import EncodedBatch, Experiment
 
 
 class SharedMemory(Term):
-    """Cluster contrast across the modalities (HIL; how a centre starts is `memory.shared`)."""
+    """Cluster contrast across the modalities (HIL; how a centre starts is `memory.shared`).
+
+    Before matching begins only identities in both modalities take part, those known beforehand (ours): of all others it
+    is not known whether a visible and an infrared one are two people, and to push them apart undoes what the first
+    epochs are for.
+    """
 
     def __init__(self, experiment: Experiment, labels: PseudoLabels, epoch: int) -> None:
         self._weight = weight_at(experiment.settings.losses.shared, epoch)
         self._temperature = experiment.settings.memory.temperature
-        self._memory = experiment.shared_memory(experiment.extract_features(), labels)
+        matched = epoch > experiment.settings.training.intra_epochs
+        identities = labels.identities() if matched else labels.shared_identities()
+        self._memory = experiment.shared_memory(experiment.extract_features(), labels, identities)
 
     @staticmethod
     def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
@@ -24,10 +31,10 @@ class SharedMemory(Term):
         return weight_at(experiment.settings.losses.shared, epoch) > 0 and joins(labels)
 
     def losses(self, batch: Batch, encoded: EncodedBatch) -> Weighted:
-        """One loss for the whole batch."""
+        """One loss for the whole batch: the mean over its crops, in which one without a centre counts as 0."""
         rows = self._memory.rows(batch.all_identities())
         contrast = cluster_contrast(encoded.all_features(), self._memory.centres, rows, self._temperature)
-        return {"shared": (self._weight, contrast)}
+        return {"shared": (self._weight, contrast * (rows >= 0).sum() / max(1, len(rows)))}
 
     def update(self, batch: Batch, encoded: EncodedBatch) -> None:
         """Move the centres towards the batch, one modality after the other."""

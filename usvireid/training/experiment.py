@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -340,11 +341,11 @@ class Experiment:
         self.memories[modality] = IdentityMemory.of_modality(features, labels, modality, momentum, device)
         return self.memories[modality]
 
-    def shared_memory(self, features: Features, labels: PseudoLabels) -> IdentityMemory:
-        """A fresh memory of all identities, both modalities in one, kept in the checkpoints as "shared"."""
+    def shared_memory(self, features: Features, labels: PseudoLabels, identities: np.ndarray) -> IdentityMemory:
+        """A fresh memory of some identities, both modalities in one, kept in the checkpoints as "shared"."""
         settings, device = self.settings.memory, self.compute.device
         by_crops = settings.shared == "crops"
-        memory = IdentityMemory.shared(features, labels, settings.momentum, device, by_crops=by_crops)
+        memory = IdentityMemory.shared(features, labels, identities, settings.momentum, device, by_crops=by_crops)
         self.memories["shared"] = memory
         return self.memories["shared"]
 
