@@ -1,5 +1,6 @@
 """What the tables of small runs on drawn people are made of."""
 
+import argparse
 import importlib
 import sys
 from collections.abc import Iterator
@@ -7,6 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from rich.console import Console
+
+from tests.conftest import TINY
+from usvireid.display import Display
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
@@ -14,7 +19,8 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[dict[str, ModuleType]]:
     sys.path.insert(0, str(SCRIPTS))
-    yield {name: importlib.import_module(name) for name in ("demo_runs", "measure_unmatched", "measure_known")}
+    names = ("demo_runs", "measure_unmatched", "measure_known", "measure_results")
+    yield {name: importlib.import_module(name) for name in names}
     sys.path.remove(str(SCRIPTS))
 
 
@@ -26,6 +32,23 @@ def line(epoch: int, score: float, **truth: object) -> dict[str, object]:
         "clusters": {"visible": 10 * epoch, "infrared": 5},
         "truth": truth or None,
     }
+
+
+def test_rows_step_by_step_on_a_tiny_set(scripts: dict[str, ModuleType], tmp_path: Path, labelled: Path) -> None:
+    results = scripts["measure_results"]
+    given = {"data": labelled, "config": None, "weights": None, "out": tmp_path, "seeds": "0,1", "tables": False}
+    given["variants"] = "+ BRST;+ BRST beside the descriptor"
+    given["set"] = [f"{name}={value}" for name, value in {**TINY, "encoder.gradients": "0.5"}.items()]
+    found = results.measure(argparse.Namespace(**given), Display(Console(quiet=True)))
+    assert list(found.scores)[:2] == ["gradient descriptor", "gradient descriptor, centred"]
+    assert [len(found.scores[name]) for name in given["variants"].split(";")] == [2, 2]
+    assert [line["epoch"] for line in found.last["+ BRST"]] == [3, 3] and not found.epochs
+    table = results.score_table("twin left out", found.scores).splitlines()
+    assert len(table) == 2 + len(found.scores) and table[-1].startswith("| + BRST beside the descriptor | 2 | ")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    again = results.measure(argparse.Namespace(**{**given, "tables": True}), Display(Console(quiet=True)))
+    assert again.scores == found.scores
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == before
 
 
 def test_means_and_spread(scripts: dict[str, ModuleType]) -> None:
