@@ -26,7 +26,10 @@ class Neck(nn.BatchNorm1d):
 
     @contextmanager
     def held_back(self) -> Iterator[list[Encoded]]:
-        """Let everything pass for a while; what was passed on, with the pooled maps in every place, is listed."""
+        """Let everything pass for a while; what was passed on, the pooled maps in every place, is listed.
+
+        In each place they are a tensor object of their own, so that one can find out where an encoder has put which.
+        """
         self._held = []
         try:
             yield self._held
@@ -38,7 +41,8 @@ class Neck(nn.BatchNorm1d):
         with torch.autocast(pooled.device.type, enabled=False):
             pooled = pooled.float()
             if self._held is not None:
-                self._held.append(Encoded(pooled=pooled, necked=pooled, features=pooled, extra=extra))
+                necked, features = pooled.view_as(pooled), pooled.view_as(pooled)
+                self._held.append(Encoded(pooled=pooled, necked=necked, features=features, extra=extra))
                 return self._held[-1]
             necked = super().forward(pooled)
             return Encoded(pooled=pooled, necked=necked, features=functional.normalize(necked), extra=extra)

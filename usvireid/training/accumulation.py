@@ -7,8 +7,8 @@ features (gradient caching, Gao et al., RepL4NLP 2021; by PyTorch's checkpointin
 memory at a time.
 
 Equal to the whole batch at once up to rounding: everything, for a network in which crops do not meet. Where batch
-normalisation makes them meet it is what normalises each part by its own mean and deviation, apart from the neck, the
-last step of the encoders, which always sees the whole batch. What is equal to what is tested in
+normalisation makes them meet it is what normalises each part by its own mean and deviation, apart from the necks, the
+last steps of the encoders' heads, which always see the whole batch. What is equal to what is tested in
 `tests/training/test_accumulation.py`.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +40,7 @@ def most_parts(sizes: Mapping[str, int]) -> int:
 
 
 def crops_meet(encoder: nn.Module) -> bool:
-    """Whether what a crop becomes depends on the others of its part: batch normalisation before the neck."""
+    """Whether what a crop becomes depends on the others of its part: batch normalisation before the necks."""
     return any(isinstance(part, _BatchNorm) and not isinstance(part, Neck) for part in encoder.modules())
 
 
@@ -90,6 +90,34 @@ def _largest(sizes: Mapping[str, int], parts: int) -> int:
     return sum(-(-size // parts) for size in sizes.values())
 
 
+@dataclass(frozen=True)
+class _Necks:
+    """The last steps of an encoder: that of its own head, and those of further heads, whose outcome is handed on.
+
+    `handed` tells for a name among what is handed on which neck it comes from, and which field of its outcome it is.
+    """
+
+    own: Neck
+    handed: dict[str, tuple[Neck, str]]
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for neck in {self.own, *(neck for neck, _ in self.handed.values())}:
+                stack.enter_context(neck.held_back())
+            yield
+
+    def __call__(self, pooled: Tensor, extra: dict[str, Tensor]) -> Encoded:
+        """What the heads make of a whole batch; in `extra` what they have held back is replaced."""
+        outcomes: dict[Neck, Encoded] = {}
+        for name, (neck, place) in self.handed.items():
+            if neck not in outcomes:
+                outcomes[neck] = neck(extra[name])
+            extra[name] = getattr(outcomes[neck], place)
+        encoded: Encoded = self.own(pooled, **extra)
+        return encoded
+
+
 class PartedEncoder:
     """Encodes batches in parts.
 
@@ -101,7 +129,7 @@ class PartedEncoder:
     def __init__(self, encoder: Encoder, compute: Compute) -> None:
         self._encoder = encoder
         self._compute = compute
-        self._neck: Neck | None = None
+        self._necks: _Necks | None = None
         self._probed = False
 
     def __call__(
@@ -123,7 +151,7 @@ class PartedEncoder:
                 have the rest (int64, on the CPU); None: these are all.
         """
         if not self._probed:
-            self._neck, self._probed = self._last_step(images), True
+            self._necks, self._probed = self._last_steps(images), True
         present = [name for name in MODALITIES if name in images]
         places = {name: torch.arange(len(images[name])) if positions is None else positions[name] for name in present}
         rows = {
@@ -143,33 +171,44 @@ class PartedEncoder:
         order = _order([rows[name] for name in present], found[0]["pooled"].device)
         whole = {name: torch.cat([part[name] for part in found])[order] for name in found[0]}
         pooled, extra = whole.pop("pooled"), whole
-        if self._neck is not None:
-            encoded: Encoded = self._neck(pooled, **_extra(extra))
-            return encoded
+        if self._necks is not None:
+            return self._necks(pooled, _extra(extra))
         return Encoded(pooled, extra.pop("necked"), extra.pop("features"), _extra(extra))
 
     def _encode(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What there is of a part before the neck, or all of it where the network ends in another way."""
-        held: AbstractContextManager[object] = nullcontext() if self._neck is None else self._neck.held_back()
+        """What there is of a part before the necks, or all of it where the network ends in another way."""
+        held: AbstractContextManager[None] = nullcontext() if self._necks is None else self._necks.held_back()
         with self._compute.autocast(), held:
             encoded = self._encoder(images)
         extra = {f"extra {name}": tensor for name, tensor in encoded.extra.items()}
-        if self._neck is not None:
+        if self._necks is not None:
             return {"pooled": encoded.pooled, **extra}
         return {"pooled": encoded.pooled, "necked": encoded.necked, "features": encoded.features, **extra}
 
     @torch.no_grad()
-    def _last_step(self, images: Mapping[str, Tensor]) -> Neck | None:
-        """The encoder's neck, where nothing comes after it; found out on a few crops."""
-        neck = getattr(self._encoder, "neck", None)
-        if not isinstance(neck, Neck):
+    def _last_steps(self, images: Mapping[str, Tensor]) -> _Necks | None:
+        """The encoder's neck, where nothing comes after it, and those of further heads; found out on a few crops."""
+        own = getattr(self._encoder, "neck", None)
+        if not isinstance(own, Neck):
             return None
         was_training = self._encoder.training
         self._encoder.eval()
-        with self._compute.autocast(), neck.held_back() as held:
+        with self._compute.autocast(), ExitStack() as stack:
+            necks = [part for part in self._encoder.modules() if isinstance(part, Neck)]
+            held = {neck: stack.enter_context(neck.held_back()) for neck in necks}
             encoded = self._encoder({name: values[:_FEWEST] for name, values in images.items()})
         self._encoder.train(was_training)
-        return neck if len(held) == 1 and held[0] is encoded else None
+        if len(held[own]) != 1 or held[own][0] is not encoded:
+            return None
+        handed = {
+            name: (neck, place)
+            for neck, (outcome, *again) in held.items()
+            if neck is not own and not again
+            for place in ("necked", "features")
+            for name, tensor in encoded.extra.items()
+            if tensor is getattr(outcome, place)
+        }
+        return _Necks(own, handed)
 
     def _contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """Of the first and of the second time that a part is encoded."""
