@@ -3,13 +3,21 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.conftest import tiny_options, write_people
 from tests.test_cli import call, error_line
 from tests.test_workflow import assert_same, metrics
 from usvireid import rollback
+from usvireid.clustering.cluster import Clustered
+from usvireid.clustering.result import Clusters
+from usvireid.data.crops import Crops
+from usvireid.encoders.features import Features
 from usvireid.run import Run
+from usvireid.training.guard import Signs
+from usvireid.training.monitor import Shown
 
 Captured = pytest.CaptureFixture[str]
 
@@ -53,6 +61,20 @@ def facts(run: Path) -> list[dict]:
 
 def checkpoints(run: Path) -> list[str]:
     return sorted(path.stem for path in (run / "checkpoints").glob("epoch_*"))
+
+
+def test_clusters_are_judged_as_they_were_made_and_labels_where_nothing_is_shown() -> None:
+    label = np.array([0, 0, 1, 1, 1, -1])
+    role = np.where(label < 0, "outlier", "core").astype(object)
+    found = Clusters(label, role, (label >= 0).astype(np.float32))
+    table = pd.DataFrame({"path": [f"{n}.png" for n in range(12)], "modality": ["visible"] * 6 + ["infrared"] * 6})
+    values = np.eye(12, dtype=np.float32)
+    quality = {"crops": 6, "clusters": 1, "outliers": 4, "size_max": 2}
+    features = Features(values, Crops.from_table(Path(), table, "test"))
+    shown = {"visible": Shown(Clustered(found, None, None), None)}
+    signs = rollback.signs_of({"visible": quality, "infrared": quality}, shown, features)
+    assert signs["visible"] == Signs(crops=6, clusters=2, clustered=5, largest=3, spread=1.0)
+    assert signs["infrared"] == Signs(crops=6, clusters=1, clustered=2, largest=2, spread=1.0)
 
 
 @pytest.mark.parametrize(("eps", "k1", "least"), [("0.9", "20", "4"), ("0.2", "6", "5")])

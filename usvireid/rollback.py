@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +11,29 @@ from usvireid.encoders.features import Features
 from usvireid.run import Run
 from usvireid.training.checkpoint import Checkpoint, checkpoint_files, read_epoch, remove_after
 from usvireid.training.guard import Guard, Rollback, Signs, Symptom, spread_of
+from usvireid.training.monitor import Shown
 
 
-def signs_of(quality: dict[str, Any], features: Features) -> dict[str, Signs]:
-    """What the guard judges an epoch by: counts as in its line of metrics, and the features they were made from."""
+def signs_of(quality: dict[str, Any], shown: Mapping[str, Shown], features: Features) -> dict[str, Signs]:
+    """What the guard judges an epoch by: its clusters, and the features they were made from.
+
+    Args:
+        quality: the measures of its labels, for a recipe that does not show how it clusters.
+        shown: how each modality was clustered. Labels may differ from it: with `brst-images` a visible crop's is what
+            it selected in the other modality.
+        features: of all crops.
+    """
     signs = {}
     for modality in names.MODALITIES:
-        counts, values = quality[modality], features.of_modality(modality).values
-        clustered = counts["crops"] - counts["outliers"]
-        signs[modality] = Signs(counts["crops"], counts["clusters"], clustered, counts["size_max"], spread_of(values))
+        spread = spread_of(features.of_modality(modality).values)
+        if modality in shown:
+            found = shown[modality].result.clusters
+            clustered, largest = int((found.label >= 0).sum()), int(found.sizes.max(initial=0))
+            signs[modality] = Signs(len(found), found.count, clustered, largest, spread)
+        else:
+            counts = quality[modality]
+            clustered = counts["crops"] - counts["outliers"]
+            signs[modality] = Signs(counts["crops"], counts["clusters"], clustered, counts["size_max"], spread)
     return signs
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -182,7 +183,7 @@ class Workflow:
         monitor.messages += self.guard.messages(epoch)
         labels, facts = self._labels(epoch)
         if self._guarded:
-            signs = signs_of(facts["quality"], self.experiment.extract_features())
+            signs = signs_of(facts["quality"], monitor.shown, self.experiment.extract_features())
             symptoms = self.guard.judge(epoch, signs)
             if symptoms:
                 self._refuse_if_answered(epoch, symptoms, facts["answers"])
@@ -307,7 +308,8 @@ class Workflow:
         with monitor.step("measure"):
             seen = Seen(experiment.crops, monitor.shown, self.truth.looks, features, gradients, constraints)
             measured = measure_epoch(labels, self._previous_labels, seen, self.settings)
-        monitor.shown = {}  # the graphs are large, and training needs the room
+        # The graphs are large, and training needs the room.
+        monitor.shown = {name: replace(shown, graph=None) for name, shown in monitor.shown.items()}
         return measured
 
     def _cluster_only(self, epoch: int) -> None:
