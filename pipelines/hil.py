@@ -1,12 +1,13 @@
 """HIL: unsupervised visible-infrared person re-identification by clustering, matching and contrast.
 
 An epoch is `cluster`, then `train`. In the first epochs (`training.intra_epochs`) each modality has identities of its
-own and nothing crosses; from then on matching joins them, and the terms that need both modalities begin to act. What is
-known beforehand (tracks, a person's answers) is kept to throughout.
+own, and nothing crosses but what is known beforehand; from then on matching joins them, and the terms that need both
+modalities begin to act. What is known (tracks, travel times, paired sensors, a person's answers) is kept to throughout.
 
-HIL's (arXiv 2509.11587): clustering by DBSCAN on the k-reciprocal Jaccard distance, BRST, cluster contrast against a
-memory. Ours: the choice of eps, BRST from cluster to cluster in both directions, the gradient descriptor beside the
-network's features, what is known beforehand, the shared memory, the cross-modal triplet. `docs/method.md` has more.
+HIL's (arXiv 2509.11587): clustering by DBSCAN on the k-reciprocal Jaccard distance, secondary clustering, BRST, cluster
+contrast against memories, MCCL, the neighbours' losses. ICRE's: the identity clues' loss. Ours: the choice of eps, BRST
+from cluster to cluster in both directions, the gradient descriptor beside the network's features, what is known
+beforehand, that both modalities weigh alike in a shared centre, the cross-modal triplet. `docs/method.md` has more.
 """
 
 from __future__ import annotations

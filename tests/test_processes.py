@@ -46,7 +46,7 @@ SHARES = ([4, 3, 5], [2, 0, 3])
 ICRE = {"encoder.mpfr.use": "true", "encoder.sdce.use": "true", "losses.icg": "1", "losses.mccl": "0.5"}
 STEPS = {
     "plain": {},
-    "ICRE's encoder, two views, all terms": {**ICRE, "losses.homogeneous": "0.5"},
+    "ICRE's encoder, two views, all terms": {**ICRE, "losses.homogeneous": "0.5", "losses.heterogeneous": "0.5"},
     "more processes than crops of a modality": {"sampling.identities": "1", "clustering.min_samples": "2"},
     "in parts": {"training.accumulate": "2"},
     "a classifier": {"pipeline": "supervised"},

@@ -100,6 +100,16 @@ def test_travel_times_need_a_table(capfd: Captured, tmp_path: Path, labelled: Pa
     assert "travel.csv: no such file" in error_line(err)
 
 
+@pytest.mark.parametrize(("tracks", "why"), [("true", "no column track"), ("false", "constraints.tracks is off")])
+def test_travel_times_without_tracks_are_refused(
+    capfd: Captured, tmp_path: Path, labelled: Path, tracks: str, why: str
+) -> None:
+    options = tiny_options(**{"constraints.travel": "travel.csv", "constraints.tracks": tracks})
+    code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *options)
+    assert code == 2
+    assert "constraints.travel: travel times are of tracks, and " in error_line(err) and why in error_line(err)
+
+
 def test_answers_of_a_review_are_kept_to_from_the_next_epoch_on(
     capfd: Captured, tmp_path: Path, labelled: Path
 ) -> None:

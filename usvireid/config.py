@@ -195,7 +195,7 @@ class ConstraintSettings(_Part):
         description="what the sensors of a rig see at one instant and place is one person in both modalities",
     )
     travel: Path | None = Field(
-        None, description="CSV from,to,seconds: nobody gets from one camera to another faster; none: not used"
+        None, description="CSV from,to,seconds: no track gets from one camera to another faster; none: not used"
     )
 
 
@@ -317,7 +317,7 @@ class TrainingSettings(_Part):
 
     epochs: Annotated[int, Field(ge=0)] = Field(60, description="in all")
     intra_epochs: Annotated[int, Field(ge=0)] = Field(
-        20, description="first epochs, in which nothing crosses modalities"
+        20, description="first epochs, in which nothing crosses modalities but what is known beforehand"
     )
     steps: Annotated[int, Field(ge=0)] = Field(
         0, description="batches an epoch; 0: every labelled crop once on average"

@@ -28,6 +28,9 @@ _WITHOUT_EFFECT = frozenset(
         "training.batch",
         "training.keep_checkpoints",
         "evaluation.every",
+        "quality.measures",
+        "report.images",
+        "report.blur_faces",
     }
 )
 """Settings that no score depends on. The device is none of them: it decides the number format where that is `auto`."""

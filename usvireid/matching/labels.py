@@ -29,7 +29,8 @@ class PseudoLabels:
     `identity`, the pseudo-identity that is trained on, shared across modalities (int64, -1: the crop is not trained
     on); `role`, core, border or outlier; `confidence` in [0, 1].
 
-    Training reads `modality` and `identity` only, so a person who corrects labels by hand edits `identity`.
+    Training reads `modality` and `identity`, and for centres of parts (MCCL) `cluster` and `sub_cluster`; a person who
+    corrects labels by hand edits `identity`.
     """
 
     table: pd.DataFrame

@@ -11,7 +11,7 @@ from usvireid.config import ConstraintSettings
 from usvireid.data.crops import Crops
 from usvireid.data.paired import sensor_pairs
 from usvireid.data.travel import read_travel
-from usvireid.errors import DataError
+from usvireid.errors import DataError, UsageError
 from usvireid.review.answer import Answer
 from usvireid.review.answers import add_answers
 
@@ -29,12 +29,17 @@ def gathered(crops: Crops, settings: ConstraintSettings, answers: Sequence[Answe
 
     Raises:
         DataError: the table of travel times is none, or all crops of a modality are junk.
+        UsageError: travel times without tracks, which they are of.
     """
+    tracked = settings.tracks and crops.has(names.TRACK)
+    if settings.travel is not None and not tracked:
+        why = "the crops have no column track" if settings.tracks else "constraints.tracks is off"
+        raise UsageError(f"constraints.travel: travel times are of tracks, and {why}; leave the setting out.")
     builder = ConstraintsBuilder(len(crops))
     add_answers(builder, answers, crops)
     if crops.has(names.IDENTITY):
         builder.known(crops.codes(names.IDENTITY))
-    if settings.tracks and crops.has(names.TRACK):
+    if tracked:
         add_tracks(builder, crops)
         if settings.travel is not None:
             add_travel(builder, crops, read_travel(settings.travel))
