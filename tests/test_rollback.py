@@ -72,9 +72,15 @@ def test_clusters_are_judged_as_they_were_made_and_labels_where_nothing_is_shown
     quality = {"crops": 6, "clusters": 1, "outliers": 4, "size_max": 2}
     features = Features(values, Crops.from_table(Path(), table, "test"))
     shown = {"visible": Shown(Clustered(found, None, None), None)}
-    signs = rollback.signs_of({"visible": quality, "infrared": quality}, shown, features)
+    nobody = np.zeros(12, dtype=bool)
+    signs = rollback.signs_of({"visible": quality, "infrared": quality}, shown, features, nobody)
     assert signs["visible"] == Signs(crops=6, clusters=2, clustered=5, largest=3, spread=1.0)
     assert signs["infrared"] == Signs(crops=6, clusters=1, clustered=2, largest=2, spread=1.0)
+    # What is known is not judged: here the second cluster is one person's.
+    known = np.arange(12) == 2
+    known[3:5] = True
+    signs = rollback.signs_of({"visible": quality, "infrared": quality}, shown, features, known)
+    assert signs["visible"] == Signs(crops=3, clusters=1, clustered=2, largest=2, spread=1.0)
 
 
 @pytest.mark.parametrize(("eps", "k1", "least"), [("0.9", "20", "4"), ("0.2", "6", "5")])

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.conftest import tiny_options
+from tests.conftest import tiny_options, write_people
 from tests.test_cli import call, error_line
 from tests.test_workflow import assert_same, metrics
 from usvireid.review.answers import append_answer
@@ -197,3 +197,39 @@ def test_a_rig_with_bad_boxes_is_refused_in_a_line(capfd: Captured, tmp_path: Pa
     code, _, err = call(capfd, "run", labelled, "--out", tmp_path / "run", *tiny_options())
     assert code == 1
     assert "crops.csv: row 2: width '-4' is not a number of pixels above 0" in error_line(err)
+
+
+def test_other_people_of_the_same_number_are_noticed(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    everybody = pd.read_csv(labelled / "crops.csv", dtype="string")
+    run, options = tmp_path / "run", ("--pipeline", "semi_supervised", "--stage", "cluster,train")
+    for known, epochs in ((["0", "1"], "1"), (["4", "5"], "2")):
+        table = everybody.assign(identity=everybody["identity"].where(everybody["identity"].isin(known)))
+        table.to_csv(labelled / "crops.csv", index=False)
+        some = tiny_options(**{"training.epochs": epochs})
+        code, _, err = call(capfd, "run", labelled, "--out", run, *options, *some)
+        assert code == 0, err
+        assert ("the classifier of known identities is left out" in err) == (epochs == "2")
+    lines = metrics(run)
+    assert "identity" in lines[-2]["losses"] and "identity" not in lines[-1]["losses"]
+
+
+def test_minus_one_is_nobody(capfd: Captured, tmp_path: Path, labelled: Path) -> None:
+    table = pd.read_csv(labelled / "crops.csv")
+    table["identity"] = table["identity"].where(table["identity"] < 2, -1)
+    table.to_csv(labelled / "crops.csv", index=False)
+    code, out, _ = call(capfd, "data", "check", labelled)
+    assert code == 0 and "2 identities" in out
+    options = ("--pipeline", "semi_supervised", "--stage", "cluster", *tiny_options())
+    assert call(capfd, "run", labelled, "--out", tmp_path / "run", *options)[0] == 0
+    labels = pd.read_csv(tmp_path / "run" / "labels" / "epoch_001.csv").merge(table[["path", "identity"]], on="path")
+    assert len(set(labels[labels["identity_y"] == -1]["identity_x"])) > 1
+
+
+def test_one_known_person_in_most_crops_is_no_collapse(capfd: Captured, tmp_path: Path) -> None:
+    table = write_people(tmp_path / "many", people=16)
+    table["identity"] = "somebody"
+    table.to_csv(tmp_path / "many" / "crops.csv", index=False)
+    options = ("--pipeline", "semi_supervised", "--stage", "cluster,train", *tiny_options())
+    code, _, err = call(capfd, "run", tmp_path / "many", "--out", tmp_path / "run", *options)
+    assert code == 0, err
+    assert "collapsed" not in err and "one cluster holds" not in err

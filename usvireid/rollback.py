@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from usvireid import names
 from usvireid.encoders.features import Features
 from usvireid.run import Run
@@ -14,22 +16,28 @@ from usvireid.training.guard import Guard, Rollback, Signs, Symptom, spread_of
 from usvireid.training.monitor import Shown
 
 
-def signs_of(quality: dict[str, Any], shown: Mapping[str, Shown], features: Features) -> dict[str, Signs]:
+def signs_of(
+    quality: dict[str, Any], shown: Mapping[str, Shown], features: Features, known: np.ndarray
+) -> dict[str, Signs]:
     """What the guard judges an epoch by: its clusters, and the features they were made from.
+
+    A crop of known identity is in its cluster because that was said, so it is not judged by it.
 
     Args:
         quality: the measures of its labels, for a recipe that does not show how it clusters.
         shown: how each modality was clustered. Labels may differ from it: with `brst-images` a visible crop's is what
             it selected in the other modality.
         features: of all crops.
+        known: bool, N; the crops of known identity.
     """
     signs = {}
     for modality in names.MODALITIES:
-        spread = spread_of(features.of_modality(modality).values)
+        judged = ~known[features.crops.rows_of(modality)]
+        spread = spread_of(features.of_modality(modality).values[judged])
         if modality in shown:
-            found = shown[modality].result.clusters
-            clustered, largest = int((found.label >= 0).sum()), int(found.sizes.max(initial=0))
-            signs[modality] = Signs(len(found), found.count, clustered, largest, spread)
+            label = shown[modality].result.clusters.label[judged]
+            sizes = np.unique(label[label >= 0], return_counts=True)[1]
+            signs[modality] = Signs(len(label), len(sizes), int(sizes.sum()), int(sizes.max(initial=0)), spread)
         else:
             counts = quality[modality]
             clustered = counts["crops"] - counts["outliers"]

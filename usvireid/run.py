@@ -136,7 +136,7 @@ class Run:
             changed = differences(old.settings, settings)
             if old.data != data:
                 changed = {"DATA": (old.data, data), **changed}
-            if changed:
+            if changed and not old.is_fresh():
                 shown = "; ".join(
                     f"{name}: {was} there, {now} here" for name, (was, now) in list(changed.items())[:_SHOWN]
                 )
@@ -185,10 +185,27 @@ class Run:
             raise UsvireidError(f"{self.folder}: cannot be made ({error.strerror}); give another --out.") from None
         with held(self.folder, f"{self.folder}: another usvireid is at work in this run folder; wait for it."):
             Run.begin(self.folder, self.settings, self.data)
+            self._forget_what_others_measured()
             for path in filter(is_unfinished, self.folder.rglob(".*")):
                 path.unlink()
             write_atomically(self.folder / names.CONFIG_FILE, _config_text(self.settings, self.data).encode())
             yield
+
+    def is_fresh(self) -> bool:
+        """Whether nothing was clustered, trained or scored in it yet, so that it may become a run of other settings."""
+        done = (self.folder / names.EVALUATION_FILE, self.folder / names.REPORT_FILE, self.reviews)
+        return not any(path.exists() for path in done) and not any(
+            any(folder.glob("*")) for folder in (self.checkpoints, self.labels)
+        )
+
+    def _forget_what_others_measured(self) -> None:
+        """Of a run of other settings that was stopped before it began: the scores of its untrained encoder."""
+        if not (self.folder / names.CONFIG_FILE).exists():
+            return
+        old = Run.open(self.folder)
+        if old.data != self.data or differences(old.settings, self.settings):
+            for name in (names.METRICS_FILE, names.PROFILE_FILE):
+                (self.folder / name).unlink(missing_ok=True)
 
     def write_environment(self, environment: dict[str, Any]) -> None:
         """Write what the run is made with now, and add it to the list of all calls."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -46,6 +45,7 @@ from usvireid.training.guard import Guard, GuardState, Symptom
 from usvireid.training.held_out import HeldOutScorer, held_out_rows, training_rows
 from usvireid.training.monitor import Monitor
 from usvireid.training.scoring import Scorer
+from usvireid.training.soundness import refuse_unsound
 
 
 class Workflow:
@@ -183,7 +183,8 @@ class Workflow:
         monitor.messages += self.guard.messages(epoch)
         labels, facts = self._labels(epoch)
         if self._guarded:
-            signs = signs_of(facts["quality"], monitor.shown, self.experiment.extract_features())
+            known = self.experiment.constraints().of_known_identity()
+            signs = signs_of(facts["quality"], monitor.shown, self.experiment.extract_features(), known)
             symptoms = self.guard.judge(epoch, signs)
             if symptoms:
                 self._refuse_if_answered(epoch, symptoms, facts["answers"])
@@ -196,7 +197,7 @@ class Workflow:
         with monitor.step("train"):
             self.train(labels, epoch)
             losses = monitor.losses()
-        _refuse_not_finite(losses, epoch)
+        refuse_unsound(self.experiment, losses, epoch)
         self.finished = epoch
         evaluation = None
         last = epoch == self.settings.training.epochs
@@ -395,12 +396,3 @@ def _scored(evaluation: Evaluation | None) -> dict[str, Any]:
     if evaluation is None:
         return {"evaluation": None}
     return {"evaluation": evaluation.to_dict(), "fingerprints": evaluation.fingerprints_dict()}
-
-
-def _refuse_not_finite(losses: dict[str, float], epoch: int) -> None:
-    bad = [name for name, value in losses.items() if not math.isfinite(value)]
-    if bad:
-        raise UsvireidError(
-            f"epoch {epoch}: the loss '{bad[0]}' is not a finite number; nothing of this epoch was kept. Start anew, "
-            "with another --out, a smaller optimizer.learning_rate or precision float32."
-        )

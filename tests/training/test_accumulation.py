@@ -177,7 +177,7 @@ def test_into_how_many_parts_a_batch_is_divided() -> None:
         divide(sizes, 1, True, 9)
     with pytest.raises(UsageError, match=r"a part of a batch, of 2, has 12; set training.accumulate=3"):
         divide(sizes, 2, True, 9)
-    with pytest.raises(UsageError, match=r"4 crops fit at a time, and a batch has 24; set a smaller sampling"):
+    with pytest.raises(UsageError, match=r"has 24; no part can have fewer than 6, so give training.batch 6"):
         divide(sizes, 1, False, 4)
 
 

@@ -63,6 +63,16 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
         latest_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize(("old", "new"), [(b"epoch", b"epocj"), (b'": 3', b'": 4')])
+def test_facts_that_were_changed_are_noticed(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = checkpoint().write(tmp_path)
+    content = path.read_bytes()
+    start = content.index(b"metrics")
+    path.write_bytes(content[:start] + content[start:].replace(old, new, 1))
+    with pytest.raises(DataError, match=r"epoch_003\.safetensors: a damaged checkpoint"):
+        latest_checkpoint(tmp_path)
+
+
 def test_the_optimiser_goes_on_bit_for_bit() -> None:
     def make() -> tuple[nn.Linear, torch.optim.Optimizer]:
         torch.manual_seed(0)

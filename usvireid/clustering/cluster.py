@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy import sparse
 
@@ -63,9 +63,18 @@ def cluster_graph(
         found = hdbscan(graph, min_cluster_size=max(2, least), min_samples=least)
         if constraints is not None and not constraints.trivial:
             found = keep_to(found, graph, constraints, max(2, least))
-        return Clustered(found, None, _without_eps(found, settings))
+        result = Clustered(found, None, _without_eps(found, settings))
+    else:
+        result = _by_eps(settings, *keeping_to(graph, least, constraints))
+    return replace(result, problem=None) if _largest_is_known(result.clusters, constraints) else result
 
-    return _by_eps(settings, *keeping_to(graph, least, constraints))
+
+def _largest_is_known(found: Clusters, constraints: Constraints | None) -> bool:
+    """Whether most crops of the largest cluster are of known identity: nothing is wrong with its size then."""
+    if constraints is None or not found.count:
+        return False
+    members = found.label == int(found.sizes.argmax())
+    return bool(constraints.of_known_identity()[members].mean() > 0.5)
 
 
 def keeping_to(

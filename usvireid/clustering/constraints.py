@@ -68,6 +68,10 @@ class Constraints:
     def __len__(self) -> int:
         return len(self.group)
 
+    def of_known_identity(self) -> np.ndarray:
+        """The crops whose identity is known (bool, N)."""
+        return np.asarray(self.known[self.group] >= 0)
+
     @property
     def trivial(self) -> bool:
         """Whether nothing at all is known."""

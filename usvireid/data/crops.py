@@ -18,6 +18,8 @@ Rows = np.ndarray
 Images = Callable[[np.ndarray], np.ndarray]
 """The pixels of crops: from row numbers (int64, B) to uint8 B x H x W x 3."""
 
+_NOBODY = str(names.NO_LABEL)
+"""An identity that nobody knows, as labels files have it; an empty field says the same."""
 _TEXT_COLUMNS = (names.PATH, names.MODALITY, names.CAMERA, names.RIG, names.TRACK, names.IDENTITY, names.SPLIT)
 
 
@@ -81,6 +83,7 @@ class Crops:
             unread = column in names.BOX and not columns[names.RIG].notna().any()
             raw = table[column] if column in table.columns and not unread else nothing
             columns[column] = _text(raw) if column in _TEXT_COLUMNS else _number(raw, column, source)
+        columns[names.IDENTITY] = columns[names.IDENTITY].mask(columns[names.IDENTITY] == _NOBODY, pd.NA)
         checked = pd.DataFrame(columns).reset_index(drop=True)
         _refuse_unknown(checked, names.MODALITY, names.MODALITIES, source, required=True)
         _refuse_unknown(checked, names.SPLIT, names.SPLITS, source, required=False)

@@ -32,15 +32,14 @@ class KnownIdentities(Term):
 
     @staticmethod
     def acts(experiment: Experiment, labels: PseudoLabels, epoch: int) -> bool:
-        """Where it has a weight, and two identities or more are known; not if others were when training began."""
+        """Where it has a weight, and two identities or more are known; not if others were when it began to learn."""
         known = int(_known(experiment).max(initial=-1)) + 1
         if known < 2 or weight_at(experiment.settings.losses.identity, epoch) == 0:
             return False
-        before = experiment.classes
-        if before is not None and before != known:
+        if not experiment.classifies(known):
             experiment.display.warn_once(
-                f"{known} identities are known, {before} were when training began: the classifier of known identities "
-                "is left out; give another --out to start anew with it"
+                f"the {known} identities that are known are not those of when training began: the classifier of known "
+                "identities is left out; give another --out to start anew with it"
             )
             return False
         return True

@@ -76,12 +76,15 @@ def divide(sizes: Mapping[str, int], accumulate: int, meet: bool, fits: int | No
     total = _largest(sizes, processes)
     if enough is None or (meet and enough > parts):
         of_batch = "a batch" if parts == 1 else f"a part of a batch, of {parts},"
-        remedy = "" if enough is None else f"training.accumulate={enough}, or "
-        why = " (batch normalisation then sees a part at a time, which changes what is learnt)" if remedy else ""
-        raise UsageError(
-            f"training.batch: {fits} crops fit at a time, and {of_batch} has {largest[parts]}; set "
-            f"{remedy}a smaller sampling.instances{why}."
-        )
+        least = largest[most_parts(sizes)]
+        if enough is None:
+            remedy = f"no part can have fewer than {least}, so give training.batch {least} or more"
+        else:
+            remedy = (
+                f"set training.accumulate={enough}, or a smaller sampling.instances "
+                "(batch normalisation then sees a part at a time, which changes what is learnt)"
+            )
+        raise UsageError(f"training.batch: {fits} crops fit at a time, and {of_batch} has {largest[parts]}; {remedy}.")
     return Division(enough, again=total > fits)
 
 

@@ -19,6 +19,7 @@ from usvireid.errors import DataError, UsvireidError
 from usvireid.files import write_atomically
 
 _NAME = re.compile(r"epoch_(\d+)\.safetensors")
+_FACTS_CRC = "facts_crc32"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Checkpoint:
                 tensors[key] = value.clone()
             seen.add(value.data_ptr())
         path = folder / f"epoch_{self.epoch:03d}.safetensors"
-        metadata = {"epoch": str(self.epoch), "facts": json.dumps(self.facts), "crc32": _checksum(tensors)}
+        facts = json.dumps(self.facts)
+        metadata = {"epoch": str(self.epoch), "facts": facts, "crc32": _checksum(tensors), _FACTS_CRC: _crc(facts)}
         write_atomically(path, save(tensors, metadata=metadata))
         return path
 
@@ -88,7 +90,8 @@ class Checkpoint:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-            if metadata["crc32"] != _checksum(tensors):
+            facts_crc = metadata.get(_FACTS_CRC, _crc(metadata["facts"]))  # files of before have none
+            if metadata["crc32"] != _checksum(tensors) or facts_crc != _crc(metadata["facts"]):
                 raise ValueError("its content has changed since it was written")
             name = _NAME.fullmatch(path.name)
             if name is None or int(name[1]) != int(metadata["epoch"]):
@@ -101,6 +104,10 @@ class Checkpoint:
             raise DataError(f"{path}: a file of tensors, but no checkpoint of a run (it lacks {error})") from None
         except (SafetensorError, ValueError, OSError, RecursionError) as error:
             raise DataError(f"{path}: a damaged checkpoint ({' '.join(str(error).split())})") from None
+
+
+def _crc(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -111,6 +112,7 @@ class Experiment:
             # Measured with PyTorch 2.13: the backward pass of a convolution takes 150 to 300 times that of float32.
             display.warn_once("precision float16 on a CPU learns a hundred times slower than float32; use auto")
         self._classifier: nn.Linear | None = None
+        self._told_apart: str | None = None
         self._features: Features | None = None
         self._gradients: Features | None = None
         self._constraints: Constraints | None = None
@@ -293,21 +295,28 @@ class Experiment:
         It is made at the first call, with weights drawn from the seed.
 
         Raises:
-            UsvireidError: there is one already, for another number of identities.
+            UsvireidError: there is one already, for other identities.
         """
         if self._classifier is None:
-            self._classifier = self._new_classifier(classes)
-        if self._classifier.out_features != classes:
+            self._classifier, self._told_apart = self._new_classifier(classes), self._known_people()
+        if not self.classifies(classes):
             raise UsvireidError(
-                f"the classifier knows {self._classifier.out_features} identities, the crops now have {classes}; "
-                "give another --out to start anew."
+                f"the classifier knows {self._classifier.out_features} identities, and the {classes} that the crops "
+                "have now are others; give another --out to start anew."
             )
         return self._classifier
 
-    @property
-    def classes(self) -> int | None:
-        """How many identities the classifier tells apart; None before there is one."""
-        return None if self._classifier is None else self._classifier.out_features
+    def classifies(self, classes: int) -> bool:
+        """Whether the classifier, if there is one already, is of the identities (so many) that the crops have now."""
+        if self._classifier is None:
+            return True
+        same = self._told_apart is None or self._told_apart == self._known_people()
+        return same and self._classifier.out_features == classes
+
+    def _known_people(self) -> str:
+        """A digest of the identities of the crops."""
+        people = "\n".join(sorted(self.crops.table[names.IDENTITY].dropna().unique()))
+        return hashlib.sha256(people.encode()).hexdigest()
 
     def _new_classifier(self, classes: int) -> nn.Linear:
         layer = nn.Linear(self.encoder.trained_part().width, classes, bias=False)
@@ -368,6 +377,7 @@ class Experiment:
             tensors |= {f"memory.{name}.{key}": value for key, value in memory.state_dict().items()}
         if self._classifier is not None:
             tensors["classifier.weight"] = self._classifier.weight
+            facts = {"told_apart": self._told_apart, **facts}
         tensors["random.cpu"] = torch.get_rng_state()
         if self.compute.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.compute.device)
@@ -396,11 +406,14 @@ class Experiment:
     def _restore_the_rest(self, checkpoint: Checkpoint) -> None:
         if "classifier.weight" in checkpoint.tensors:
             weight = checkpoint.tensors["classifier.weight"]
-            self.classifier(len(weight)).load_state_dict({"weight": weight})
+            if self._classifier is None:
+                self._classifier = self._new_classifier(len(weight))
+            self._classifier.load_state_dict({"weight": weight})
+            self._told_apart = checkpoint.facts.get("told_apart")
         elif self._classifier is not None:  # made since; its group of parameters was the last to be added
             self.optimizer.state.pop(self._classifier.weight, None)
             self.optimizer.param_groups.pop()
-            self._classifier = None
+            self._classifier = self._told_apart = None
         restore_optimizer(self.optimizer, checkpoint.part("optimizer."), checkpoint.fact("optimizer_groups"))
         if self.compute.scales_losses:
             self._scale.load_state_dict(checkpoint.fact("loss_scale"))
