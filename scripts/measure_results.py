@@ -48,7 +48,7 @@ from usvireid.workflow import Workflow
 RULES = {"twin left out": None, "nearer than 4 frames left out": 4}
 """`evaluation.min_frame_gap` by what a table calls the rule; all leave out the query's own camera and frame."""
 
-SUPERVISED = ["pipeline=supervised", "training.intra_epochs=0"]
+SUPERVISED = ["pipeline=supervised"]
 COLOURS = ["encoder.sees=colours", "augment.remap=0", "clustering.gradients=0"]
 ICRE = ["encoder.mpfr.use=true", "encoder.sdce.use=true", "encoder.sdce.zero_output=false", "losses.icg=1"]
 INTRA = ["training.intra_epochs=999"]
@@ -157,7 +157,7 @@ def folder_of(out: Path, name: str, seed: int) -> Path:
 def train(variant: Variant, seed: int, options: argparse.Namespace, display: Display) -> Run:
     """Train one variant with one seed, or go on with it."""
     given: dict[str, Any] = {"stages": ["cluster", "train"], "seed": seed}
-    changes = [*variant.changes, *options.set, *([f"encoder.weights={options.weights}"] if options.weights else [])]
+    changes = [*options.set, *variant.changes, *([f"encoder.weights={options.weights}"] if options.weights else [])]
     run = begin(options.data, options.config, folder_of(options.out, variant.name, seed), given, changes)
     Workflow(run, display).execute()
     return run
@@ -272,7 +272,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--seeds", default="0,1,2", help="separated by commas")
     parser.add_argument("--variants", default="", help="rows, separated by semicolons; all by default")
-    parser.add_argument("--set", action="append", default=[], help="a setting of all runs, NAME=VALUE")
+    parser.add_argument(
+        "--set", action="append", default=[], help="a setting of all runs, NAME=VALUE; a row's own count more"
+    )
     parser.add_argument("--tables", action="store_true", help="train nothing; tables of the runs that are finished")
     options = parser.parse_args()
     found = measure(options, Display())

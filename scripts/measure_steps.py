@@ -1,38 +1,65 @@
 """HIL step by step on drawn people of three difficulties.
 
-    python scripts/measure_steps.py --out runs/unmatched
+    python scripts/measure_steps.py --out runs/unmatched --seeds 0
 
-The rows are those of `measure_results.py`, the sets those of `measure_unmatched.py` with everybody in both modalities:
-a table of scores and one of labels for every difficulty, after the last epoch. A run that stands in OUT
-(steps_DIFFICULTY/ROW_SEED) is not done again; the sets lie in OUT/data. A drawn camera has one sensor, so no gallery
-crop is a query's twin.
+The rows that `measure_results.py` trains, on the sets of `measure_unmatched.py` with everybody in both modalities: for
+every difficulty the scores of the network alone and beside the gradient descriptor, after the last epoch, and how good
+its labels were. A run that stands in OUT (steps_DIFFICULTY/ROW_SEED) is not done again; the sets lie in OUT/data.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 from pathlib import Path
+from typing import Any
 
-from demo_runs import SETTINGS, draw
-from measure_results import Measured, label_table, measure, score_table
+from demo_runs import SETTINGS, draw, mean, table
+from measure_results import ALONE, VARIANTS, Judge, Scores, Variant, folder_of, label_table, train, untrained
 from measure_unmatched import DIFFICULTIES
 
 from usvireid.display import Display
+from usvireid.files import write_atomically
+from usvireid.loading import open_data
+from usvireid.run import settings_of
+from usvireid.trained import open_trained
 
+ROWS = [
+    Variant(variant.name, [change for change in variant.changes if change not in ALONE])
+    for variant in VARIANTS
+    if not variant.scores_of
+]
+"""All have the descriptor beside the network; what is learnt does not depend on that."""
 RULE = "twin left out"
+"""A drawn camera has one sensor, so that no gallery crop is a query's twin."""
+HEAD = [
+    f"{who}{direction} {score}"
+    for who in ("", "beside the descriptor, ")
+    for direction in ("infrared to visible", "visible to infrared")
+    for score in ("Rank-1", "mAP")
+]
 
 
-def of_seed(difficulty: str, seed: str, options: argparse.Namespace, display: Display) -> Measured:
-    """All rows on the set of one difficulty and seed."""
-    given = {
-        "data": draw(options.out / "data" / f"{difficulty}_0_{seed}", int(seed), difficulty, 0.0),
-        "config": None,
-        "weights": None,
-        "out": options.out / f"steps_{difficulty}",
-        "seeds": seed,
-        "set": [*SETTINGS, "quality.measures=cheap", "evaluation.every=100", *options.set],
-    }
-    return measure(argparse.Namespace(**vars(options) | given), display)
+def both_scores(folder: Path, judge: Judge) -> dict[str, Scores]:
+    """Of a trained run, kept in its folder: of its network alone, and beside the descriptor."""
+    file = folder / "scores_of_both.json"
+    if not file.exists():
+        encoder = open_trained(folder).encoder
+        found = {"alone": judge.of_encoder(encoder.trained_part()), "beside": judge.of_encoder(encoder)}
+        write_atomically(file, json.dumps(found, indent=1).encode())
+    kept: dict[str, Scores] = json.loads(file.read_bytes())
+    return kept
+
+
+def cells(found: list[dict[str, Scores]]) -> list[str]:
+    """A row of scores over the seeds."""
+    return [
+        mean([100 * scores[who][RULE][direction][score] for scores in found if who in scores])
+        for who in ("alone", "beside")
+        for direction in ("infrared->visible", "visible->infrared")
+        for score in ("rank1", "mAP")
+    ]
 
 
 def main() -> None:
@@ -41,19 +68,32 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the sets and the runs")
     parser.add_argument("--seeds", default="0,1,2", help="separated by commas")
     parser.add_argument("--difficulties", default=",".join(DIFFICULTIES), help="separated by commas")
-    parser.add_argument("--variants", default="", help="rows, separated by semicolons; all by default")
+    parser.add_argument("--rows", default="", help="separated by semicolons; all by default")
     parser.add_argument("--set", action="append", default=[], help="a further setting, name=value")
-    parser.add_argument("--tables", action="store_true", help="train nothing; tables of the runs that are finished")
     options = parser.parse_args()
     display = Display()
+    settings = [*SETTINGS, "quality.measures=cheap", "evaluation.every=100", *options.set]
+    asked = [name.strip() for name in options.rows.split(";") if name.strip()]
+    rows = [row for row in ROWS if not asked or row.name in asked]
     for difficulty in options.difficulties.split(","):
-        found = Measured()
-        for seed in options.seeds.split(","):
-            of_one = of_seed(difficulty, seed, options, display)
-            for every, own in ((found.scores, of_one.scores), (found.last, of_one.last)):
-                for name, lines in own.items():
-                    every.setdefault(name, []).extend(lines)
-        print(f"\n{difficulty}:\n\n{score_table(RULE, found.scores)}\n\n{label_table('last epoch', found.last)}")
+        scores: dict[str, list[dict[str, Scores]]] = {}
+        labels: dict[str, list[dict[str, Any]]] = {}
+        for seed, row in itertools.product(options.seeds.split(","), rows):
+            data = draw(options.out / "data" / f"{difficulty}_0_{seed}", int(seed), difficulty, 0.0)
+            given = {"data": data, "config": None, "weights": None, "out": options.out / f"steps_{difficulty}"}
+            judge = Judge(open_data(data, settings_of(None, {}, settings), display), settings_of(None, {}, settings))
+            if row is rows[0]:
+                start = untrained(judge, settings_of(None, {}, settings))
+                network, beside = (start[f"untrained network{end}"] for end in (", edges", " beside the descriptor"))
+                scores.setdefault("untrained", []).append({"alone": network, "beside": beside})
+                centred = start["gradient descriptor, centred"]
+                scores.setdefault("gradient descriptor, centred", []).append({"alone": centred})
+            run = train(row, int(seed), argparse.Namespace(**given, set=settings), display)
+            scores.setdefault(row.name, []).append(both_scores(folder_of(given["out"], row.name, int(seed)), judge))
+            if not run.metrics()[-1]["supervised"]:
+                labels.setdefault(row.name, []).append(run.metrics()[-1])
+        body = [[name, *cells(found)] for name, found in scores.items()]
+        print(f"\n{difficulty}:\n\n{table(['', *HEAD], body)}\n\n{label_table('last epoch', labels)}")
 
 
 if __name__ == "__main__":
