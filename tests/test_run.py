@@ -65,10 +65,23 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
 def test_a_folder_taken_by_other_settings_meanwhile_is_refused(tmp_path: Path) -> None:
     slow = Run.begin(tmp_path / "run", make_settings([("x", {"seed": 1})]), tmp_path / "data")
     before = new_run(tmp_path)
+    before.write_labels(labels(1), 1)
     content = (before.folder / "config.yaml").read_bytes()
     with pytest.raises(UsageError, match="seed: 0 there, 1 here"), slow.claimed():
         pass
     assert (before.folder / "config.yaml").read_bytes() == content
+
+
+def test_a_folder_in_which_nothing_was_done_takes_other_settings(tmp_path: Path) -> None:
+    before = new_run(tmp_path)
+    before.write_metrics({"epoch": 0, "evaluation": None})
+    other = Run.begin(before.folder, make_settings([("x", {"seed": 1})]), before.data)
+    with other.claimed():
+        assert Run.open(before.folder).settings.seed == 1
+        assert not other.metrics()
+        other.write_metrics({"epoch": 0, "evaluation": None})
+    with Run.begin(before.folder, other.settings, before.data).claimed():
+        assert len(other.metrics()) == 1
 
 
 def test_metrics_lines_replace_those_of_their_epoch_and_later(tmp_path: Path) -> None:
