@@ -10,7 +10,6 @@ its labels were. A run that stands in OUT (steps_DIFFICULTY/ROW_SEED) is not don
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -73,25 +72,26 @@ def main() -> None:
     options = parser.parse_args()
     display = Display()
     settings = [*SETTINGS, "quality.measures=cheap", "evaluation.every=100", *options.set]
+    resolved = settings_of(None, {}, settings)
     asked = [name.strip() for name in options.rows.split(";") if name.strip()]
     rows = [row for row in ROWS if not asked or row.name in asked]
     for difficulty in options.difficulties.split(","):
         scores: dict[str, list[dict[str, Scores]]] = {}
         labels: dict[str, list[dict[str, Any]]] = {}
-        for seed, row in itertools.product(options.seeds.split(","), rows):
+        for seed in options.seeds.split(","):
             data = draw(options.out / "data" / f"{difficulty}_0_{seed}", int(seed), difficulty, 0.0)
             given = {"data": data, "config": None, "weights": None, "out": options.out / f"steps_{difficulty}"}
-            judge = Judge(open_data(data, settings_of(None, {}, settings), display), settings_of(None, {}, settings))
-            if row is rows[0]:
-                start = untrained(judge, settings_of(None, {}, settings))
-                network, beside = (start[f"untrained network{end}"] for end in (", edges", " beside the descriptor"))
-                scores.setdefault("untrained", []).append({"alone": network, "beside": beside})
-                centred = start["gradient descriptor, centred"]
-                scores.setdefault("gradient descriptor, centred", []).append({"alone": centred})
-            run = train(row, int(seed), argparse.Namespace(**given, set=settings), display)
-            scores.setdefault(row.name, []).append(both_scores(folder_of(given["out"], row.name, int(seed)), judge))
-            if not run.metrics()[-1]["supervised"]:
-                labels.setdefault(row.name, []).append(run.metrics()[-1])
+            judge = Judge(open_data(data, resolved, display), resolved)
+            start = untrained(judge, resolved)
+            network, beside = (start[f"untrained network{end}"] for end in (", edges", " beside the descriptor"))
+            scores.setdefault("untrained", []).append({"alone": network, "beside": beside})
+            centred = "gradient descriptor, centred"
+            scores.setdefault(centred, []).append({"alone": start[centred]})
+            for row in rows:
+                run = train(row, int(seed), argparse.Namespace(**given, set=settings), display)
+                scores.setdefault(row.name, []).append(both_scores(folder_of(given["out"], row.name, int(seed)), judge))
+                if not run.metrics()[-1]["supervised"]:
+                    labels.setdefault(row.name, []).append(run.metrics()[-1])
         body = [[name, *cells(found)] for name, found in scores.items()]
         print(f"\n{difficulty}:\n\n{table(['', *HEAD], body)}\n\n{label_table('last epoch', labels)}")
 

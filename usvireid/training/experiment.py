@@ -109,7 +109,7 @@ class Experiment:
         self.optimizer = make_optimizer(self.encoder, settings.optimizer, from_weights=from_weights, scaled=scaled)
         self._scale = GradScaler(compute.device.type, enabled=scaled)
         if scaled and compute.device.type == "cpu":
-            # Measured with PyTorch 2.13: the backward pass of a convolution takes 150 to 300 times that of float32.
+            # Measured with PyTorch 2.13: a convolution of 32 channels takes 150 times as long backward.
             display.warn_once("precision float16 on a CPU learns a hundred times slower than float32; use auto")
         self._classifier: nn.Linear | None = None
         self._told_apart: str | None = None
